@@ -1,0 +1,27 @@
+"""The shared PostgreSQL and Redis server: settings -> host -> declarations -> outputs."""
+
+import pulumi
+
+from dbserver.errors import DbServerError
+from infra import configuration
+from infra.network import create_network
+from infra.outputs import outputs
+from infra.password import password
+from infra.postgres import create_postgres
+from infra.preflight import HostError, examine
+from infra.redis import create_redis
+from infra.settings import SettingsError, load
+
+try:
+    settings = load(configuration.values())
+    host = examine(settings)
+except (SettingsError, HostError, DbServerError) as fault:
+    raise pulumi.RunError(str(fault)) from None
+
+network = create_network(settings.network)
+admin_password = password("admin-password", settings.admin_password)
+postgres = create_postgres(settings, host.images["postgres"], network, admin_password)
+redis = create_redis(settings, host.images["redis"], network)
+
+for name, value in outputs(settings, network, postgres, redis, admin_password).items():
+    pulumi.export(name, value)

@@ -1,0 +1,1 @@
+"""Containers, images, networks and the host's directories, as Docker sees them."""

@@ -1,0 +1,160 @@
+"""The Docker host's directories.
+
+Data directories belong to root or to the servers' users, and the daemon may
+be on another host. Where this process is root beside its daemon it works on
+them directly; else a short-lived container of the server's own image does,
+with nothing but the one directory mounted.
+"""
+
+import io
+import os
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbserver import execute
+
+HELPER_SECONDS = 120
+
+# Works in the helper: a directory's owner, version files, free bytes, and who
+# works in it. Device and inode of a process's directory are compared, because
+# its path is another one inside each container. The second `-` answers keep
+# the columns where a file is missing.
+INSPECT = r"""
+user=$1; dir=$2
+echo "exists $([ -d "$dir" ] && echo 1 || echo 0)"
+echo "uid $(id -u "$user")"
+probe=$dir; while [ ! -d "$probe" ]; do probe=$(dirname "$probe"); done
+echo "free $(( $(stat -fc '%a * %S' "$probe") ))"
+[ -d "$dir" ] || exit 0
+for file in PG_VERSION dump.rdb appendonlydir appendonly.aof; do
+    [ -e "$dir/$file" ] && echo "file $file $(stat -c %u "$dir/$file")"
+done
+[ -f "$dir/PG_VERSION" ] && echo "version $(cat "$dir/PG_VERSION")"
+[ -n "$(ls -A "$dir")" ] && echo "filled 1"
+here=$(stat -Lc '%d:%i' "$dir")
+for process in /proc/[0-9]*; do
+    [ "$(stat -Lc '%d:%i' "$process/cwd" 2>/dev/null)" = "$here" ] || continue
+    container=$(grep -oE '[0-9a-f]{64}' "$process/cgroup" 2>/dev/null | head -n 1)
+    echo "occupant ${process#/proc/} ${container:--} $(tr '\0' ' ' < "$process/cmdline" | cut -c1-80)"
+done
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """A process whose working directory is a data directory."""
+
+    pid: int
+    container_id: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What a data directory holds. `server_uid` is the uid under which the image runs its server."""
+
+    path: str
+    exists: bool = False
+    filled: bool = False
+    free_bytes: int = 0
+    server_uid: int = -1
+    version: str = ""
+    owners: tuple[tuple[str, int], ...] = ()
+    occupants: tuple[Occupant, ...] = ()
+
+    def holds(self, name: str) -> bool:
+        """True where a file or directory of this name is in it."""
+        return any(file == name for file, _ in self.owners)
+
+
+def inspect_directory(path: str, image: str, user: str) -> Directory:
+    """Return what a data directory holds; the image's helper runs only where there is something to look at."""
+    quick = _empty_directory(Path(path)) if _direct() else None
+    if quick:
+        return quick
+    # The whole host is mounted, read-only: mounting the directory itself would create it where it is missing.
+    options = ["--pid", "host", "--cap-add", "SYS_PTRACE", "--mount", "type=bind,source=/,target=/host,readonly"]
+    argv = [*helper_argv(image, options), "-c", INSPECT, "sh", user, f"/host{path}"]
+    return parse_directory(path, execute.run(argv, timeout=HELPER_SECONDS).stdout)
+
+
+def parse_directory(path: str, printed: str) -> Directory:
+    """Return the Directory that INSPECT printed."""
+    rows = [line.split(" ", 3) for line in printed.splitlines()]
+    values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004
+    return Directory(
+        path=path,
+        exists=values.get("exists") == "1",
+        filled="filled" in values,
+        free_bytes=int(values.get("free", 0)),
+        server_uid=int(values.get("uid", -1)),
+        version=values.get("version", ""),
+        owners=tuple((row[1], int(row[2])) for row in rows if row[0] == "file"),
+        occupants=tuple(
+            Occupant(int(row[1]), row[2].strip("-"), row[3].strip() if len(row) > 3 else "")  # noqa: PLR2004
+            for row in rows
+            if row[0] == "occupant"
+        ),
+    )
+
+
+def write_files(directory: str, files: Mapping[str, str], image: str) -> None:
+    """Write text files (mode 0644) into a host directory, each replaced in one rename."""
+    if _direct():
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            _replace_file(Path(directory) / name, text)
+        return
+    script = "mkdir -p /target/.new && cd /target/.new && tar -xf - && mv -f -- * .. && rmdir /target/.new"
+    argv = [*helper_argv(image, ["--volume", f"{directory}:/target"]), "-c", script]
+    execute.run(argv, stdin=_archive(files), timeout=HELPER_SECONDS)
+
+
+def helper_argv(image: str, options: Sequence[str]) -> list[str]:
+    """Return the start of a helper's command: a shell as root in the image, on no network, removed afterwards."""
+    base = ["docker", "run", "--rm", "--interactive", "--network", "none", "--user", "0", "--entrypoint", "sh"]
+    return [*base, *options, image]
+
+
+def _direct() -> bool:
+    host = os.environ.get("DOCKER_HOST", "")
+    return os.geteuid() == 0 and (not host or host.startswith("unix:"))
+
+
+def _empty_directory(path: Path) -> Directory | None:
+    if path.is_dir() and any(path.iterdir()):
+        return None
+    probe = next(parent for parent in (path, *path.parents) if parent.is_dir())
+    room = os.statvfs(probe)
+    return Directory(str(path), exists=path.is_dir(), free_bytes=room.f_bavail * room.f_frsize)
+
+
+def _replace_file(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def make_directory(path: str, image: str) -> None:
+    """Make a directory of the host where it is missing; the server's image sets its owner at the first start."""
+    if _direct():
+        Path(path).mkdir(parents=True, exist_ok=True)
+        return
+    execute.run([*helper_argv(image, ["--volume", f"{path}:/target"]), "-c", "true"], timeout=HELPER_SECONDS)

@@ -1,0 +1,56 @@
+"""Images: what is here, what can be pulled, and the stand-ins for machines behind a closed network."""
+
+import json
+from dataclasses import dataclass
+
+from dbserver import contract, execute
+from dbserver.errors import DbServerError
+
+PULL_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image on this machine. `identity` is its content's digest (`sha256:...`)."""
+
+    name: str
+    identity: str
+    major: str
+
+
+def stand_in(name: str) -> str:
+    """Return the name of the local image that may stand in for an official one."""
+    return contract.STAND_IN_PREFIX + name
+
+
+def find(name: str) -> Image | None:
+    """Return the image of this name where the machine has it."""
+    shown = execute.run(["docker", "image", "inspect", name], check=False, timeout=30)
+    if not shown.succeeded:
+        return None
+    found = json.loads(shown.stdout)[0]
+    return Image(name, found["Id"], _major(name, found.get("Config") or {}))
+
+
+def resolve(name: str, *, stand_ins: bool) -> Image:
+    """Return the image to run: the named one, else an allowed stand-in that is here, else pull the named one."""
+    found = find(name) or (find(stand_in(name)) if stand_ins else None)
+    if found:
+        return found
+    pulled = execute.run(["docker", "pull", "--quiet", name], check=False, timeout=PULL_SECONDS)
+    image = find(name) if pulled.succeeded else None
+    if image:
+        return image
+    hint = f"docker pull {name}" + (", or ./scripts/start.sh, which can build a stand-in" if stand_ins else "")
+    raise DbServerError(f"the image {name} is not on this machine and cannot be pulled: {pulled.output}", hint)
+
+
+def _major(name: str, config: dict[str, object]) -> str:
+    """Return the major version: PG_MAJOR of the image's environment, else the tag's leading number, else nothing."""
+    environment = config.get("Env")
+    for entry in environment if isinstance(environment, list) else []:
+        if str(entry).startswith("PG_MAJOR="):
+            return str(entry).partition("=")[2]
+    tag = name.rpartition(":")[2] if ":" in name.rpartition("/")[2] else ""
+    digits = tag.partition(".")[0].partition("-")[0]
+    return digits if digits.isdigit() else ""

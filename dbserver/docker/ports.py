@@ -1,0 +1,43 @@
+"""Who listens on a port of this host."""
+
+import json
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from dbserver import execute
+from dbserver.docker.containers import ANSWER_SECONDS
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A container or process that listens on a port."""
+
+    name: str
+
+
+def holders(port: int) -> list[Holder]:
+    """Return who listens on this TCP port: containers by name, other processes by name and pid.
+
+    A daemon on another host shows its containers only.
+    """
+    listing = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{json .Names}}"]
+    named = [json.loads(line) for line in execute.run(listing, timeout=ANSWER_SECONDS).stdout.splitlines()]
+    if named or os.environ.get("DOCKER_HOST", "unix:").partition(":")[0] != "unix":
+        return [Holder(f"container {name}") for name in named]
+    return [Holder(name) for name in sorted(set(_listeners(port)))]
+
+
+def _listeners(port: int) -> list[str]:
+    found = [
+        c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
+    ]
+    return [f"{_process_name(c.pid)} (pid {c.pid})" if c.pid else "another user's process" for c in found]
+
+
+def _process_name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return "a process"

@@ -1,0 +1,1 @@
+"""What PostgreSQL needs: its commands, its SQL, its settings."""

@@ -1,0 +1,78 @@
+"""SQL that the stack and its operations send. Pure: text in, text out."""
+
+from collections.abc import Sequence
+
+
+def identifier(name: str) -> str:
+    """Return a name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Return a string constant, safe whatever standard_conforming_strings says."""
+    if "\x00" in value:
+        raise ValueError("PostgreSQL text cannot hold a NUL character")
+    quoted = "'" + value.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
+
+
+def answer() -> str:
+    """Return the readiness query: one JSON object that says what runs."""
+    return (
+        "SELECT json_build_object('version', current_setting('server_version'),"
+        " 'major', current_setting('server_version_num')::int / 10000,"
+        " 'started', pg_postmaster_start_time(), 'connections', (SELECT count(*) FROM pg_stat_activity),"
+        " 'max_connections', current_setting('max_connections')::int);\n"
+    )
+
+
+def role_password(role: str) -> str:
+    """Return the query for a role's stored verifier: one row where the role exists."""
+    return f"SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {literal(role)};\n"
+
+
+def set_password(role: str, verifier: str) -> str:
+    """Return the change of a role's password to a SCRAM verifier, kept out of the server's log."""
+    return (
+        "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
+        f"ALTER ROLE {identifier(role)} PASSWORD {literal(verifier)};\n"
+    )
+
+
+def database_exists(name: str) -> str:
+    """Return the query that gives one row where the database exists."""
+    return f"SELECT 1 FROM pg_database WHERE datname = {literal(name)};\n"
+
+
+def create_database(name: str) -> str:
+    """Return the statement that makes a database."""
+    return f"CREATE DATABASE {identifier(name)};\n"
+
+
+def file_faults(path: str) -> str:
+    """Return the faults of a configuration file; what only needs a restart is none."""
+    return (
+        "SELECT coalesce(json_agg(json_build_object('name', f.name, 'error', f.error)), '[]')"
+        " FROM pg_file_settings f LEFT JOIN pg_settings s ON s.name = f.name"
+        f" WHERE f.error IS NOT NULL AND f.sourcefile = {literal(path)}"
+        " AND NOT (s.context IS NOT DISTINCT FROM 'postmaster' AND f.error = 'setting could not be applied');\n"
+    )
+
+
+def setting_states(names: Sequence[str]) -> str:
+    """Return name -> value, source file and whether a restart is pending, for these settings."""
+    listed = ", ".join(literal(name.lower()) for name in names)
+    return (
+        "SELECT coalesce(json_object_agg(lower(name), json_build_object("
+        "'value', current_setting(name), 'file', sourcefile, 'pending', pending_restart)), '{}')"
+        f" FROM pg_settings WHERE lower(name) IN ({listed});\n"
+    )
+
+
+def reset_overrides(names: Sequence[str]) -> str:
+    """Return the statements that undo ALTER SYSTEM for these settings: it would win over the declared file."""
+    return "".join(f"ALTER SYSTEM RESET {identifier(name)};\n" for name in names)
+
+
+LOAD_TIME = "SELECT pg_conf_load_time();\n"
+RELOAD = "SELECT pg_reload_conf();\n"

@@ -1,0 +1,1 @@
+"""What Redis needs: its commands, its settings."""

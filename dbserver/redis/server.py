@@ -1,0 +1,122 @@
+"""The running Redis server: ask it, wait for it, bring it to what is declared."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dbserver import contract, execute
+from dbserver.docker import host
+from dbserver.errors import CommandError, DbServerError, NotRunningError
+from dbserver.readiness import wait_until
+from dbserver.redis import commands, settings
+
+COMMAND_SECONDS = 30
+SAVE_SECONDS = 600
+CONFIG_PATH = f"{contract.INNER_CONFIG[contract.REDIS]}/{contract.CONFIG_FILE[contract.REDIS]}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One Redis container."""
+
+    container: str
+
+    def command(self, *arguments: str) -> str:
+        """Run one Redis command and return the reply, stripped."""
+        return execute.run(commands.cli(self.container, *arguments), timeout=COMMAND_SECONDS).stdout.strip()
+
+    def info(self, section: str) -> dict[str, str]:
+        """Return one section of INFO."""
+        lines = (line.strip().partition(":") for line in self.command("INFO", section).splitlines())
+        return {name: value for name, colon, value in lines if colon}
+
+    def answer(self) -> dict[str, str]:
+        """Return what runs. Raises NotRunningError where the server does not answer PONG."""
+        probe = execute.run(commands.cli(self.container, "ping"), check=False, timeout=COMMAND_SECONDS)
+        if probe.stdout.strip() != "PONG":
+            said = probe.output or probe.stdout.strip()
+            raise NotRunningError(f"{self.container} does not answer PONG: {said}", "./scripts/start.sh")
+        return self.info("server")
+
+    def wait(self) -> dict[str, str]:
+        """Wait until the server answers; a server that crashes or never answers is an error with its last log lines."""
+        wait_until(self.container, commands.wait_until_ready(self.container))
+        return self.answer()
+
+
+def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, image: str) -> None:
+    """Bring the running server to the declared settings, then write them down for its next start.
+
+    The order matters: the file that is read at a start names a persistence
+    only once the data is there in that form.
+    """
+    actual = actual_settings(server, wanted)
+    leaving = settings.persistence_of(actual)
+    for name, value in wanted.items():
+        if actual[name] != value and name != "appendonly":
+            _set(server, name, value)
+    if actual["appendonly"] != wanted["appendonly"]:
+        _switch_append_only(server, wanted)
+    write_file(directory, settings.render(wanted), image)
+    _set_aside_what_would_win(server, leaving, settings.persistence_of(wanted))
+
+
+def actual_settings(server: Server, names: Mapping[str, str]) -> dict[str, str]:
+    """Return these settings as they are in force."""
+    return {name: _get(server, name) for name in names}
+
+
+def write_file(directory: str, text: str, image: str) -> None:
+    """Write the configuration file into its host directory."""
+    host.write_files(directory, {contract.CONFIG_FILE[contract.REDIS]: text}, image)
+
+
+def _switch_append_only(server: Server, wanted: Mapping[str, str]) -> None:
+    if wanted["appendonly"] == "yes":
+        _set(server, "appendonly", "yes")
+        _wait_for(server, lambda info: info["aof_rewrite_in_progress"] == "0" and info["aof_rewrite_scheduled"] == "0")
+        if server.info("persistence")["aof_last_bgrewrite_status"] != "ok":
+            raise DbServerError(f"{server.container} could not write its append-only file", "check the free disk space")
+        return
+    if wanted["save"]:
+        _save(server)
+    _set(server, "appendonly", "no")
+
+
+def _save(server: Server) -> None:
+    server.command("BGSAVE", "SCHEDULE")
+    _wait_for(server, lambda info: info["rdb_bgsave_in_progress"] == "0")
+    if server.info("persistence")["rdb_last_bgsave_status"] != "ok":
+        raise DbServerError(f"{server.container} could not write its snapshot", "check the free disk space")
+
+
+def _set_aside_what_would_win(server: Server, leaving: str, becoming: str) -> None:
+    aside = []
+    if leaving == "append-only" != becoming:
+        aside.append(settings.APPEND_ONLY_DIRECTORY)
+    if becoming == "none" != leaving:
+        aside.append(settings.SNAPSHOT_FILE)
+    if aside:
+        script = commands.persistence_aside(aside, time.strftime("until-%Y%m%dT%H%M%SZ", time.gmtime()))
+        execute.run(["docker", "exec", server.container, "sh", "-c", script], timeout=COMMAND_SECONDS)
+
+
+def _wait_for(server: Server, reached: Callable[[dict[str, str]], bool]) -> None:
+    deadline = time.monotonic() + SAVE_SECONDS
+    while not reached(server.info("persistence")):
+        if time.monotonic() > deadline:
+            hint = f"docker logs {server.container}"
+            raise DbServerError(f"{server.container} did not finish saving within {SAVE_SECONDS} s", hint)
+        time.sleep(0.1)
+
+
+def _get(server: Server, name: str) -> str:
+    reply = server.command("CONFIG", "GET", name).splitlines()
+    return reply[1] if len(reply) > 1 else ""
+
+
+def _set(server: Server, name: str, value: str) -> None:
+    try:
+        server.command("CONFIG", "SET", name, value)
+    except CommandError as fault:
+        raise DbServerError(f"Redis refuses {name} {value}: {fault.output}", "correct the setting") from None

@@ -1,0 +1,75 @@
+"""Redis settings: what the declared persistence and memory mean, and the file that holds them.
+
+Sources: the Redis documentation on persistence and on eviction.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from dbserver import contract
+
+Persistence = Literal["none", "snapshot", "append-only"]
+EVICTION_POLICIES = (
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+)
+SNAPSHOT_POINTS = "3600 1 300 100 60 10000"
+APPEND_ONLY_DIRECTORY = "appendonlydir"
+SNAPSHOT_FILE = "dump.rdb"
+
+
+def derived(memory: int, eviction_policy: str, persistence: Persistence) -> dict[str, str]:
+    """Return the settings for a container's memory limit in bytes.
+
+    A quarter stays free: a fork that saves or rewrites copies changed pages,
+    and the limit that kills the container counts them too.
+    """
+    return {
+        "maxmemory": str(memory * 3 // 4),
+        "maxmemory-policy": eviction_policy,
+        "appendonly": "yes" if persistence == "append-only" else "no",
+        "appendfsync": "everysec",
+        "save": "" if persistence == "none" else SNAPSHOT_POINTS,
+    }
+
+
+def persistence_of(settings: Mapping[str, str]) -> Persistence:
+    """Return the persistence that these settings mean."""
+    if settings["appendonly"] == "yes":
+        return "append-only"
+    return "snapshot" if settings["save"] else "none"
+
+
+def first_settings(wanted: Mapping[str, str], *, has_append_only: bool, has_snapshot: bool) -> dict[str, str]:
+    """Return the settings to start with on data that is there: those under which it is read.
+
+    A server told to append only, on a directory that holds just a snapshot,
+    starts EMPTY; one told not to, ignores an append-only file. So it starts
+    as its data is, and becomes what is declared while it runs.
+    """
+    if has_append_only:
+        return {**wanted, "appendonly": "yes"}
+    return {**wanted, "appendonly": "no"} if has_snapshot else dict(wanted)
+
+
+def render(settings: Mapping[str, str]) -> str:
+    """Return the configuration file."""
+    lines = [
+        "# Rendered by the db-server stack: change its configuration, not this file.",
+        f"dir {contract.INNER_DATA[contract.REDIS]}",
+        f"port {contract.INNER_PORT[contract.REDIS]}",
+        "bind * -::*",
+        # Nothing outside the host reaches it: its port is published on the
+        # loopback only, and on the network every application may connect.
+        "protected-mode no",
+        f"dbfilename {SNAPSHOT_FILE}",
+        f"appenddirname {APPEND_ONLY_DIRECTORY}",
+        *(f"{name} {value or chr(34) * 2}" for name, value in sorted(settings.items())),
+    ]
+    return "\n".join(lines) + "\n"

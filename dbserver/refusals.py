@@ -1,0 +1,76 @@
+"""Reasons not to begin, each with the way out. Pure: facts in, texts out."""
+
+from dbserver import contract
+from dbserver.docker.containers import Container
+from dbserver.docker.host import Directory
+from dbserver.docker.images import Image
+from dbserver.docker.networks import Network
+from dbserver.docker.ports import Holder
+
+FREE_BYTES = 1024 * 1024 * 1024
+
+
+def network(name: str, found: Network | None, *, create: bool) -> list[str]:
+    """A missing network belongs to someone else: it is made only where the stack says so."""
+    if found or create:
+        return []
+    return [f"network {name} does not exist; create it: docker network create {name}"]
+
+
+def port(number: int, holders: list[Holder], own: Container | None) -> list[str]:
+    """A port that anything but our own container listens on would leave a container half created."""
+    if own and any(published == number for _, published in own.published.values()):
+        return []
+    return [
+        f"port {number} is taken by {holder.name}; stop it, or set another port in the configuration"
+        for holder in holders
+    ]
+
+
+def settled(own: Container | None, image: Image, path: str, server: str) -> bool:
+    """Return True where our container runs this very image on this directory: there is nothing to look at."""
+    return bool(
+        own
+        and own.running
+        and own.labels.get(contract.LABEL_IMAGE) == image.identity
+        and own.mounts.get(contract.INNER_DATA[server]) == path
+    )
+
+
+def directory(server: str, found: Directory, image: Image, own: Container | None) -> list[str]:
+    """Data of another version, of another owner, in use by another server; too little room."""
+    reasons = []
+    if server == contract.POSTGRES and found.version and found.version != image.major:
+        reasons.append(_other_major(found, image))
+    foreign = [(name, uid) for name, uid in found.owners if uid not in (found.server_uid, 0) or _strict(name, uid)]
+    if foreign:
+        name, uid = foreign[0]
+        hint = f"chown -R {found.server_uid} {found.path}"
+        reasons.append(f"{found.path}/{name} belongs to uid {uid}, the server runs as {found.server_uid}; {hint}")
+    reasons += _occupied(found, own)
+    if found.free_bytes < FREE_BYTES:
+        free = found.free_bytes // (1024 * 1024)
+        reasons.append(f"{found.path}: only {free} MB free, at least {FREE_BYTES // (1024 * 1024)} MB are needed")
+    return reasons
+
+
+def _other_major(found: Directory, image: Image) -> str:
+    return (
+        f"{found.path} holds data of PostgreSQL {found.version}, the image {image.name} is {image.major}: it would"
+        f" not start; set postgres.image to postgres:{found.version}"
+    )
+
+
+def _strict(name: str, uid: int) -> bool:
+    """PostgreSQL refuses root's files; Redis's own start-up hands them over."""
+    return name == "PG_VERSION" and uid == 0
+
+
+def _occupied(found: Directory, own: Container | None) -> list[str]:
+    return [
+        f"{found.path} is in use by process {occupant.pid} ({occupant.command.strip()})"
+        + (f" of container {occupant.container_id[:12]}" if occupant.container_id else "")
+        + "; a second server would destroy the data: stop the first one"
+        for occupant in found.occupants
+        if not (own and occupant.container_id == own.id)
+    ]

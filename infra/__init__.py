@@ -1,0 +1,1 @@
+"""What shall exist: the declarations of the stack."""

@@ -1,0 +1,43 @@
+"""What the stack tells the outside (docs/reference/outputs.md)."""
+
+from typing import Any
+
+import pulumi
+
+from dbserver import contract
+from infra.network import Network
+from infra.postgres import Postgres
+from infra.redis import Redis
+from infra.settings import Settings
+
+
+def outputs(
+    settings: Settings,
+    network: Network,
+    postgres: Postgres,
+    redis: Redis,
+    admin_password: pulumi.Output[str],
+) -> dict[str, Any]:
+    """Return the stack's outputs by name."""
+    return {
+        "network": network.name,
+        "dataDirectory": settings.data_directory,
+        "postgres": _server(contract.POSTGRES, postgres, settings.postgres.port),
+        "redis": _server(contract.REDIS, redis, settings.redis.port),
+        "adminUser": settings.postgres.admin_user,
+        "adminDatabase": settings.postgres.admin_user,
+        "adminPassword": admin_password,
+    }
+
+
+def _server(server: str, declared: Postgres | Redis, port: int) -> dict[str, Any]:
+    return {
+        "host": declared.container.name,
+        "port": contract.INNER_PORT[server],
+        "publishedAddress": "127.0.0.1",
+        "publishedPort": port,
+        "containerId": declared.container.id,
+        "image": declared.image.name,
+        "imageIdentity": declared.image.identity,
+        "version": declared.server.version,
+    }

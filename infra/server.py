@@ -1,0 +1,61 @@
+"""The dynamic provider of a running server: the gate that proves it answers, and its settings.
+
+The class stands in an importable module, so that what the state holds is a
+reference and a new version of the code shows no difference.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
+
+from dbserver.docker import containers
+from dbserver.errors import DbServerError
+
+Properties = dict[str, Any]
+
+
+class ServerError(Exception):
+    """What the engine shows; the chain of causes stays away from the operator."""
+
+
+def told(action: Callable[[Properties], Properties], props: Properties) -> Properties:
+    """Run an action; an expected error reaches the operator as its text, with its hint."""
+    try:
+        return action(props)
+    except DbServerError as fault:
+        raise ServerError(str(fault)) from None
+
+
+class ServerProvider(ResourceProvider):
+    """Converges on create and update; compares on read; leaves the server alone on delete."""
+
+    serialize_as_secret_always = False
+    compared: tuple[str, ...] = ("container", "containerId", "settings")
+
+    def converge(self, props: Properties) -> Properties:
+        """Bring the server to what is declared and return the outputs."""
+        raise NotImplementedError
+
+    def observe(self, props: Properties) -> Properties:
+        """Return the properties as the running server has them."""
+        raise NotImplementedError
+
+    def create(self, props: Properties) -> CreateResult:
+        """The server answers with its declared settings, or this fails."""
+        return CreateResult(props["container"], told(self.converge, props))
+
+    def update(self, _id: str, _olds: Properties, news: Properties) -> UpdateResult:
+        """As create: converging is the same from every state."""
+        return UpdateResult(told(self.converge, news))
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Any compared property that differs is brought in line in place."""
+        return DiffResult(changes=any(olds.get(name) != news.get(name) for name in self.compared), replaces=[])
+
+    def read(self, id_: str, props: Properties) -> ReadResult:
+        """Compare with the running server; one that is stopped or gone is left to the container's resource."""
+        found = containers.inspect([props["container"]]).get(props["container"])
+        if found is None or not found.running:
+            return ReadResult(id_, props)
+        return ReadResult(id_, told(self.observe, props))
