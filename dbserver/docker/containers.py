@@ -49,11 +49,6 @@ def inspect(names: Sequence[str]) -> dict[str, Container]:
     return {container.name: container for container in found}
 
 
-def running_ids() -> list[str]:
-    """Return the full ids of every running container on this daemon."""
-    return execute.run(["docker", "ps", "--quiet", "--no-trunc"], timeout=ANSWER_SECONDS).stdout.split()
-
-
 def start(name: str) -> None:
     """Start a container that is stopped; nothing happens where it runs."""
     execute.run(["docker", "start", name], timeout=contract.STOP_SECONDS)
@@ -72,6 +67,11 @@ def restart(name: str) -> None:
         ["docker", "restart", "--time", str(contract.STOP_SECONDS), name],
         timeout=contract.STOP_SECONDS + ANSWER_SECONDS,
     )
+
+
+def resume(name: str) -> None:
+    """Let the processes of a paused container run on."""
+    execute.run(["docker", "unpause", name], timeout=ANSWER_SECONDS)
 
 
 def remove(name: str) -> None:

@@ -1,0 +1,5 @@
+"""`python -m dbserver`."""
+
+from dbserver.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The verbs: each orchestrates, returns a frozen result and prints nothing."""

@@ -1,0 +1,108 @@
+"""The verbs as commands. Actions are imported when they are called, so that `--help` is quick."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dbserver import __version__
+from dbserver.errors import DbServerError, Exit
+
+FORMATS = ("text", "json")
+
+
+def say(line: str) -> None:
+    """Print a message; messages never mix with the data on standard output."""
+    click.echo(line, err=True)
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    try:
+        sys.exit(commands(standalone_mode=False, prog_name="dbserver") or Exit.DONE)
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(Exit.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted; run the command again to finish")
+        sys.exit(Exit.FAILED)
+    except DbServerError as fault:
+        _fail(fault)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def commands() -> None:
+    """Operate the shared PostgreSQL and Redis server.
+
+    \b
+    Examples:
+      dbserver start                the selected stack, or dev
+      dbserver status --format json
+      dbserver stop --stack prod
+    """  # noqa: D301  \b is click's mark for text that keeps its lines
+
+
+def verb(function: Callable[..., None]) -> click.Command:
+    """Make a command of a verb: every verb knows --stack and --format."""
+    function = click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How to print.")(
+        function
+    )
+    function = click.option("--stack", help="The stack; default: the one selected, or dev.")(function)
+    return commands.command()(function)
+
+
+@verb
+@click.option("--no-install", is_flag=True, help="Install nothing; ./scripts/start.sh reports what is missing.")
+def start(stack: str | None, form: str, no_install: bool) -> None:  # noqa: ARG001, FBT001  read by the preparation before
+    """Start the servers and prove that both answer; the way back from every state."""
+    from dbserver.actions.start import start as act
+    from dbserver.cli import render
+
+    show(act(_declared(stack), say), form, render.started)
+
+
+@verb
+def stop(stack: str | None, form: str) -> None:
+    """Stop both servers gracefully; their data stays."""
+    from dbserver.actions.stop import stop as act
+    from dbserver.cli import render
+
+    show(act(_declared(stack)), form, render.stopped)
+
+
+@verb
+def status(stack: str | None, form: str) -> None:
+    """Show state, health and a real query's answer; exit code 3 where a server does not answer."""
+    from dbserver.actions.status import status as act
+    from dbserver.cli import render
+
+    found = act(_declared(stack))
+    show(found, form, render.status)
+    if not found.well:
+        raise click.exceptions.Exit(Exit.UNHEALTHY)
+
+
+def show(result: Any, form: str, text: Callable[[Any], str]) -> None:
+    """Print a result in the wanted form."""
+    from dbserver.results import as_dict
+
+    click.echo(json.dumps(as_dict(result), indent=2) if form == "json" else text(result))
+
+
+def _declared(stack: str | None) -> Any:
+    from dbserver import declared
+
+    return declared.read(declared.selected_stack(stack))
+
+
+def _fail(fault: DbServerError) -> None:
+    if "json" in sys.argv:
+        error = {"message": fault.message, "hint": fault.hint, "exitCode": int(fault.exit_code)}
+        click.echo(json.dumps({"error": error}, indent=2))
+    say(f"error: {fault.message}")
+    if fault.hint:
+        say(f"HINT: {fault.hint}")
+    sys.exit(fault.exit_code)

@@ -1,0 +1,120 @@
+"""The Pulumi engine, where a verb needs it: start it, free its lock, read its outputs."""
+
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dbserver import execute
+from dbserver.declared import ROOT
+from dbserver.errors import DbServerError, UsageError
+
+STATE = ROOT / ".state"
+# Of the engine's lines, those that say that something changes or is wrong.
+CHANGE = re.compile(
+    r"^ *([+~-]|\+-|-\+|\+\+|--) .* (created|updated|deleted|replaced|imported|failed)\b|\b(error|warning|HINT):"
+)
+COMMAND_SECONDS = 60
+
+
+def require() -> None:
+    """Raise where there is no `pulumi` on PATH."""
+    if not shutil.which("pulumi"):
+        raise UsageError("pulumi is not on PATH", "./scripts/start.sh installs it, or: source tools/environment.sh")
+
+
+def select(stack: str) -> None:
+    """Select the stack and make it where it is new; quick where its state is there already."""
+    if not (_stack_file(stack).exists() and _local_backend()):
+        _pulumi("stack", "select", stack, "--create")
+
+
+def up(stack: str, on_line: Callable[[str], None]) -> None:
+    """Bring the stack to what it declares, comparing with the real containers first.
+
+    Raises DbServerError with the engine's own error lines.
+    """
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        if CHANGE.search(line):
+            on_line(line.strip())
+
+    argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
+    if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT) != 0:
+        raise DbServerError(f"the update of stack {stack} did not finish:\n{_errors(lines)}", _hint(lines))
+
+
+def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
+    """Return the stack's outputs."""
+    shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    return dict(json.loads(shown))
+
+
+def release_stale_lock(stack: str) -> list[int]:
+    """Free the stack from updates that were killed; return their pids.
+
+    Only a local lock whose process is gone from this very host is stale.
+    """
+    locks = [_lock(path) for path in _lock_directory(stack).glob("*.json")] if _local_backend() else []
+    dead = [lock for lock in locks if lock.get("hostname") == socket.gethostname() and not _alive(lock)]
+    if dead and len(dead) == len(locks):
+        _pulumi("cancel", "--yes", "--stack", stack)
+        return [int(lock["pid"]) for lock in dead]
+    return []
+
+
+def _pulumi(*arguments: str) -> str:
+    return execute.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, timeout=COMMAND_SECONDS).stdout
+
+
+def _backend() -> str:
+    return os.environ.get("PULUMI_BACKEND_URL") or "file://./.state"
+
+
+def _local_backend() -> bool:
+    return _backend().startswith("file://")
+
+
+def _state_root() -> Path:
+    return (ROOT / _backend().removeprefix("file://")).resolve() / ".pulumi"
+
+
+def _stack_file(stack: str) -> Path:
+    return _state_root() / "stacks" / "db-server" / f"{stack}.json"
+
+
+def _lock_directory(stack: str) -> Path:
+    return _state_root() / "locks" / "organization" / "db-server" / stack
+
+
+def _lock(path: Path) -> Mapping[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _alive(lock: Mapping[str, Any]) -> bool:
+    try:
+        return "pulumi" in psutil.Process(int(lock["pid"])).name()
+    except (psutil.NoSuchProcess, KeyError, ValueError):
+        return False
+
+
+def _errors(lines: list[str]) -> str:
+    """Return the diagnostics: what stands between `Diagnostics:` and the summary of resources."""
+    text = "\n".join(lines)
+    return text.partition("Diagnostics:")[2].partition("\nResources:")[0].strip("\n") or "\n".join(lines[-15:])
+
+
+def _hint(lines: list[str]) -> str:
+    hints = [line.partition("HINT:")[2].strip() for line in lines if "HINT:" in line]
+    return hints[0] if hints else "mend the cause, then run ./scripts/start.sh again"
