@@ -18,7 +18,7 @@ try:
 except (SettingsError, HostError, DbServerError) as fault:
     raise pulumi.RunError(str(fault)) from None
 
-network = create_network(settings.network)
+network = create_network(settings.network.name, create=settings.network.create)
 admin_password = password("admin-password", settings.admin_password)
 postgres = create_postgres(settings, host.images["postgres"], network, admin_password)
 redis = create_redis(settings, host.images["redis"], network)

@@ -13,7 +13,7 @@ import psutil
 
 from dbserver import execute
 from dbserver.declared import ROOT
-from dbserver.errors import DbServerError, UsageError
+from dbserver.errors import DbServerError, LockedError, UsageError
 
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something changes or is wrong.
@@ -62,13 +62,16 @@ def release_stale_lock(stack: str) -> list[int]:
     """Free the stack from updates that were killed; return their pids.
 
     Only a local lock whose process is gone from this very host is stale.
+    Raises LockedError for any other.
     """
     locks = [_lock(path) for path in _lock_directory(stack).glob("*.json")] if _local_backend() else []
-    dead = [lock for lock in locks if lock.get("hostname") == socket.gethostname() and not _alive(lock)]
-    if dead and len(dead) == len(locks):
+    for lock in locks:
+        if lock.get("hostname") != socket.gethostname() or _alive(lock):
+            who = f"pulumi (pid {lock.get('pid')} on {lock.get('hostname')})"
+            raise LockedError(f"{who} holds the lock of stack {stack}", "wait until it has finished, then try again")
+    if locks:
         _pulumi("cancel", "--yes", "--stack", stack)
-        return [int(lock["pid"]) for lock in dead]
-    return []
+    return [int(lock["pid"]) for lock in locks]
 
 
 def _pulumi(*arguments: str) -> str:

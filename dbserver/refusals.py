@@ -17,10 +17,13 @@ def network(name: str, found: Network | None, *, create: bool) -> list[str]:
     return [f"network {name} does not exist; create it: docker network create {name}"]
 
 
-def port(number: int, holders: list[Holder], own: Container | None) -> list[str]:
-    """A port that anything but our own container listens on would leave a container half created."""
-    if own and any(published == number for _, published in own.published.values()):
-        return []
+def publishes(own: Container | None, number: int) -> bool:
+    """Return True where our own container holds the port already."""
+    return bool(own and own.running and any(published == number for _, published in own.published.values()))
+
+
+def port(number: int, holders: list[Holder]) -> list[str]:
+    """A port that something else listens on would leave a container half created."""
     return [
         f"port {number} is taken by {holder.name}; stop it, or set another port in the configuration"
         for holder in holders

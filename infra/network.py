@@ -11,7 +11,6 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider
 
 from dbserver.docker import networks
-from infra.settings import Network as NetworkSettings
 
 
 class NetworkProvider(ResourceProvider):
@@ -51,6 +50,6 @@ class Network:
     needs: list[pulumi.Resource]
 
 
-def create_network(settings: NetworkSettings) -> Network:
+def create_network(name: str, *, create: bool) -> Network:
     """Declare the network, or just name the one that is there (preflight has seen it)."""
-    return Network(settings.name, [SharedNetwork("network", settings.name)] if settings.create else [])
+    return Network(name, [SharedNetwork("network", name)] if create else [])

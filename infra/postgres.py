@@ -1,60 +1,23 @@
 """db-server-postgres: its container, its settings, its administrator."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from pulumi.dynamic import Resource
 
 from dbserver import contract
 from dbserver.docker.images import Image
-from dbserver.postgres import commands, server, sql
+from dbserver.postgres import commands, server
 from dbserver.postgres import settings as postgres_settings
-from dbserver.postgres.scram import matches
 from infra.container import ContainerPlan, create_container
 from infra.network import Network
+from infra.postgres_server import PostgresServer
 from infra.preparation import prepare_container
-from infra.server import Properties, ServerProvider
 from infra.settings import Settings
 
 # Only the first start of a new data directory reads it: a password nobody
 # knows, until the reconciliation a moment later sets the declared one.
 RANDOM_PASSWORD_FILE = "/proc/sys/kernel/random/uuid"  # noqa: S105  a path
-
-
-class PostgresProvider(ServerProvider):
-    """Waits until PostgreSQL answers, sets the administrator's password, applies the settings."""
-
-    compared = (*ServerProvider.compared, "adminUser", "adminPassword")
-
-    def converge(self, props: Properties) -> Properties:
-        """Bring the server to what is declared and return the outputs."""
-        running = server.Server(props["container"], props["adminUser"])
-        running.wait()
-        server.reconcile_admin(running, props["adminPassword"])
-        server.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
-        return {**props, "version": running.answer()["version"]}
-
-    def observe(self, props: Properties) -> Properties:
-        """Return the settings in force, and no password where the server has another one."""
-        running = server.Server(props["container"], props["adminUser"])
-        stored = running.query(sql.role_password(props["adminUser"]))
-        current = matches(stored, props["adminPassword"])
-        return {
-            **props,
-            "settings": server.actual_settings(running, props["settings"]),
-            "adminPassword": props["adminPassword"] if current else "",
-        }
-
-
-class PostgresServer(Resource, module="db-server", name="PostgresServer"):
-    """PostgreSQL as it runs: it answers, with these settings and this administrator."""
-
-    version: pulumi.Output[str]
-
-    def __init__(self, resource_name: str, props: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        super().__init__(PostgresProvider(), resource_name, {**props, "version": None}, opts)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Look at the host before anything is declared; refuse what would harm data or fail half-way."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pulumi
 
 from dbserver import contract, refusals
 from dbserver.docker import containers, host, images, networks, ports
+from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
-from infra.settings import Settings
+from infra.settings import Postgres, Redis, Settings
 
 
 class HostError(Exception):
@@ -23,30 +25,41 @@ class Host:
 
 def examine(settings: Settings) -> Host:
     """Return the images to run. Raises HostError with every reason at once, each with its way out."""
-    network = networks.find(settings.network.name)
-    found = {
-        contract.POSTGRES: images.resolve(settings.postgres.image, stand_ins=settings.stand_ins),
-        contract.REDIS: images.resolve(settings.redis.image, stand_ins=settings.stand_ins),
-    }
-    reasons = refusals.network(settings.network.name, network, create=settings.network.create)
-    names = {contract.POSTGRES: settings.postgres.container_name, contract.REDIS: settings.redis.container_name}
-    existing = containers.inspect(list(names.values()))
-    published = {contract.POSTGRES: settings.postgres.port, contract.REDIS: settings.redis.port}
-    for server, name in names.items():
-        container = existing.get(name)
-        path = contract.data_directory(settings.data_directory, server)
-        reasons += refusals.port(published[server], ports.holders(published[server]), container)
-        if not refusals.settled(container, found[server], path, server):
-            directory = host.inspect_directory(path, found[server].name, server)
-            reasons += refusals.directory(server, directory, found[server], container)
+    names = {server: _declared(settings, server).container_name for server in contract.SERVERS}
+    with ThreadPoolExecutor() as pool:
+        network = pool.submit(networks.find, settings.network.name)
+        resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
+        existing = containers.inspect(list(names.values()))
+        found = {server: image.result() for server, image in resolving.items()}
+        judged = [pool.submit(_server_reasons, settings, s, found[s], existing.get(names[s])) for s in names]
+        reasons = refusals.network(settings.network.name, network.result(), create=settings.network.create)
+        reasons += [reason for judgement in judged for reason in judgement.result()]
     if reasons:
         raise HostError("refused before anything was changed:\n  " + "\n  ".join(reasons))
     if not pulumi.runtime.is_dry_run():
-        start_what_was_stopped(list(existing.values()))
+        _start_what_was_stopped(list(existing.values()))
     return Host(found)
 
 
-def start_what_was_stopped(existing: list[containers.Container]) -> None:
+def _declared(settings: Settings, server: str) -> Postgres | Redis:
+    return settings.postgres if server == contract.POSTGRES else settings.redis
+
+
+def _image(settings: Settings, server: str) -> Image:
+    return images.resolve(_declared(settings, server).image, stand_ins=settings.stand_ins)
+
+
+def _server_reasons(settings: Settings, server: str, image: Image, container: Container | None) -> list[str]:
+    port = _declared(settings, server).port
+    path = contract.data_directory(settings.data_directory, server)
+    reasons = [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
+    if refusals.settled(container, image, path, server):
+        return reasons
+    directory = host.inspect_directory(path, image.name, server)
+    return reasons + refusals.directory(server, directory, image, container)
+
+
+def _start_what_was_stopped(existing: list[Container]) -> None:
     """Start containers of this stack that were only stopped: the engine does not look whether they run."""
     for container in existing:
         if container.belongs_to(pulumi.get_stack()) and container.state in ("exited", "created"):

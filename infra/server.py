@@ -1,7 +1,8 @@
 """The dynamic provider of a running server: the gate that proves it answers, and its settings.
 
-The class stands in an importable module, so that what the state holds is a
-reference and a new version of the code shows no difference.
+Providers stand in importable modules, so that what the state holds is a
+reference and a new version of the code shows no difference; and in modules
+that import little, because the engine starts a process of its own for them.
 """
 
 from collections.abc import Callable

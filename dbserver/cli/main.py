@@ -2,7 +2,9 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +32,8 @@ def main() -> None:
         sys.exit(Exit.FAILED)
     except DbServerError as fault:
         _fail(fault)
+    except Exception as fault:  # noqa: BLE001  no stack trace reaches a user; it is kept for the report
+        _fail(DbServerError(f"unexpected {type(fault).__name__}: {fault}", f"report it, with {_keep_trace()}"))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,6 +100,16 @@ def _declared(stack: str | None) -> Any:
     from dbserver import declared
 
     return declared.read(declared.selected_stack(stack))
+
+
+def _keep_trace() -> Path:
+    from dbserver.declared import ROOT
+
+    path = ROOT / ".state" / "last-error.txt"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(traceback.format_exc())
+    return path
 
 
 def _fail(fault: DbServerError) -> None:

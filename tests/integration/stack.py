@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,10 @@ class Stack:
         shown = self.pulumi("stack", "output", "--json", "--show-secrets", timeout=60).ok()
         return json.loads(shown.out)[name]
 
+    def build_image(self, tag: str, dockerfile: str) -> None:
+        argv = ["docker", "build", "-q", "-t", tag, "-"]
+        run(*argv, stdin=dockerfile, env={**self.env(), "DOCKER_BUILDKIT": "0"}).ok()
+
     # Servers -------------------------------------------------------------
 
     def psql(self, statement: str, database: str = "dbadmin") -> Ran:
@@ -136,6 +141,19 @@ class Stack:
 
     def cli(self, *arguments: str) -> str:
         return run("docker", "exec", self.redis, "redis-cli", "-e", *arguments).ok().out.strip()
+
+    def sql_fails(self) -> bool:
+        return self.psql("SELECT 1").code != 0
+
+    def belongs_to(self, home: Path, uid: int) -> dict[str, str]:
+        """Give the project to another person of this machine; return that person's environment, parts included."""
+        parts = Path(os.environ.get("DBSERVER_CACHE") or Path.home() / ".cache" / "database-server")
+        plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+        shutil.copytree(parts / "bin", home / "parts" / "bin")
+        shutil.copytree(plugins, home / ".pulumi" / "plugins")
+        for path in (self.directory, *self.directory.rglob("*")):
+            os.chown(path, uid, uid, follow_symlinks=False)
+        return {**self.env(), "HOME": str(home), "DBSERVER_CACHE": str(home / "parts")}
 
     def inspect(self, container: str) -> dict[str, Any]:
         return dict(json.loads(run("docker", "container", "inspect", container).ok().out)[0])
@@ -162,7 +180,7 @@ class Stack:
         """Kill the server's main process, as the kernel would."""
         os.kill(self.main_pid(container), signal.SIGKILL)
 
-    def until(self, condition: Any, seconds: float = 60, what: str = "the condition") -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 60, *, what: str = "the condition") -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
@@ -174,7 +192,7 @@ class Stack:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def remove_containers_and_networks(ours: Any) -> None:
+def remove_containers_and_networks(ours: Callable[[str], bool]) -> None:
     for kind, listing in (("container", ["docker", "ps", "-a"]), ("network", ["docker", "network", "ls"])):
         column = "{{.Names}}" if kind == "container" else "{{.Name}}"
         for name in run(*listing, "--format", column).ok().out.split():

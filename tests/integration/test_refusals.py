@@ -1,0 +1,145 @@
+"""What is refused before the first change, with the reason and the way out."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dbserver.docker.images import resolve
+from tests.integration.stack import Stack, run
+
+
+def assert_refused(stack: Stack, *parts: str) -> None:
+    """Both the preview and start refuse, say why, and have made nothing."""
+    stack.pulumi("stack", "init", stack.name).ok()
+    for done in (stack.pulumi("preview"), stack.start()):
+        assert done.code != 0, done.text
+        for part in parts:
+            assert part in done.text, done.text
+        assert "Traceback" not in done.text
+    assert run("docker", "ps", "-aq", "--filter", f"label=com.database.stack={stack.name}").out == ""
+
+
+def fill(directory: Path, version: str = "17", uid: int = 999) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "PG_VERSION").write_text(f"{version}\n")
+    os.chown(directory, uid, uid)
+    os.chown(directory / "PG_VERSION", uid, uid)
+    directory.chmod(0o700)
+    return directory
+
+
+def test_data_of_another_major_version_is_refused(stack: Stack) -> None:
+    data = fill(stack.data / "postgres", version="15")
+    assert_refused(stack, "holds data of PostgreSQL 15", "postgres:15")
+    assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
+
+
+def test_a_new_major_version_is_refused_while_the_old_one_runs_on(running: Stack) -> None:
+    image = running.inspect(running.postgres)["Config"]["Image"]
+    newer = f"{running.name}-newer:18"
+    running.build_image(newer, f"FROM {image}\nENV PG_MAJOR=18\n")
+    ids = running.ids()
+    running.configure(postgres={"image": newer})
+    for done in (running.pulumi("preview"), running.start()):
+        assert done.code != 0
+        assert "holds data of PostgreSQL 17" in done.text
+    assert running.ids() == ids
+    assert running.sql("SELECT 1") == "1"
+    run("docker", "image", "rm", newer)
+
+
+def test_data_of_another_owner_is_refused(stack: Stack) -> None:
+    data = fill(stack.data / "postgres", uid=4711)
+    assert_refused(stack, "belongs to uid 4711", "chown -R 999")
+    assert data.stat().st_uid == 4711
+
+
+def test_a_directory_that_another_container_works_on_is_refused(
+    running: Stack, make_stack: Callable[[str], Stack]
+) -> None:
+    second = make_stack("second")
+    second.configure(dataDirectory=str(running.data))
+    assert_refused(second, "is in use by process", "would destroy the data")
+    assert running.sql("SELECT 1") == "1"
+
+
+def test_a_directory_that_another_process_works_on_is_refused(stack: Stack) -> None:
+    data = fill(stack.data / "postgres")
+    process = subprocess.Popen(["sleep", "120"], cwd=data)
+    try:
+        assert_refused(stack, f"is in use by process {process.pid}", "sleep")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_taken_port_is_refused_and_its_holder_named(stack: Stack) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", stack.postgres_port))
+        holder.listen()
+        assert_refused(stack, f"port {stack.postgres_port} is taken by", f"pid {os.getpid()}")
+
+
+def test_a_port_taken_by_another_container_is_refused_by_its_name(
+    running: Stack, make_stack: Callable[[str], Stack]
+) -> None:
+    second = make_stack("second")
+    second.configure(redis={"port": running.redis_port})
+    assert_refused(second, f"port {running.redis_port} is taken by container {running.redis}")
+
+
+@pytest.fixture
+def small_disk(stack: Stack) -> Iterator[Stack]:
+    stack.data.mkdir(parents=True)
+    run("mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(stack.data)).ok()
+    yield stack
+    run("umount", str(stack.data)).ok()
+
+
+def test_too_little_disk_is_refused(small_disk: Stack) -> None:
+    assert_refused(small_disk, "only ", "MB free")
+    assert not list(small_disk.data.iterdir())
+
+
+def test_a_missing_network_is_refused_with_the_command_that_makes_it(stack: Stack) -> None:
+    stack.configure(network={"create": False})
+    assert_refused(stack, f"docker network create {stack.network}")
+    run("docker", "network", "create", stack.network).ok()
+    stack.start().ok()
+
+
+def test_an_unusable_daemon_is_refused(stack: Stack) -> None:
+    stack.environment = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+    done = stack.pulumi("stack", "init", stack.name).ok()
+    done = stack.pulumi("preview")
+    assert done.code != 0
+    assert "Docker daemon does not answer" in done.text
+    started = stack.start()
+    assert started.code != 0
+    assert "Traceback" not in started.text
+
+
+def test_an_image_that_nobody_has_is_named_with_the_command(stack: Stack) -> None:
+    stack.configure(redis={"image": "no-such-image-anywhere:8"})
+    stack.pulumi("stack", "init", stack.name).ok()
+    done = stack.pulumi("preview")
+    assert done.code != 0
+    assert "docker pull no-such-image-anywhere:8" in done.text
+
+
+def test_a_server_that_never_answers_ends_the_update_with_its_last_log_lines(stack: Stack) -> None:
+    broken = f"{stack.name}-broken:8"
+    base = resolve("redis:8", stand_ins=True).name
+    stack.build_image(broken, f'FROM {base}\nENTRYPOINT ["sh", "-c", "echo the reason why; exit 7"]\n')
+    stack.configure(redis={"image": broken})
+    done = stack.start()
+    assert done.code == 1, done.text
+    assert "the reason why" in done.err
+    assert "Traceback" not in done.text
+    stack.configure(redis={"image": "redis:8"})
+    stack.start().ok()
+    run("docker", "image", "rm", broken)
