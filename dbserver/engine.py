@@ -16,10 +16,10 @@ from dbserver.declared import ROOT
 from dbserver.errors import DbServerError, LockedError, UsageError
 
 STATE = ROOT / ".state"
-# Of the engine's lines, those that say that something changes or is wrong.
-CHANGE = re.compile(
-    r"^ *([+~-]|\+-|-\+|\+\+|--) .* (created|updated|deleted|replaced|imported|failed)\b|\b(error|warning|HINT):"
-)
+# Of the engine's lines, those that say that something has changed, and the program's own messages.
+CHANGE = re.compile(r"^ *([+~-]|\+-|-\+|\+\+|--) +\S+ \S+ (created|updated|deleted|replaced|imported)\b|\bwarning: ")
+# What the engine adds to an error, without telling an operator anything.
+NOISE = re.compile(r"^ *(error: update failed|pulumi:pulumi:Stack \(.*\):)$")
 COMMAND_SECONDS = 60
 
 
@@ -107,14 +107,15 @@ def _lock(path: Path) -> Mapping[str, Any]:
 
 def _alive(lock: Mapping[str, Any]) -> bool:
     try:
-        return "pulumi" in psutil.Process(int(lock["pid"])).name()
+        process = psutil.Process(int(lock["pid"]))
+        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
 
 
 def _errors(lines: list[str]) -> str:
     """Return the diagnostics: what stands between `Diagnostics:` and the summary of resources."""
-    text = "\n".join(lines)
+    text = "\n".join(line for line in lines if not NOISE.match(line)).replace("Exception calling application: ", "")
     return text.partition("Diagnostics:")[2].partition("\nResources:")[0].strip("\n") or "\n".join(lines[-15:])
 
 

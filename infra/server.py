@@ -55,8 +55,8 @@ class ServerProvider(ResourceProvider):
         return DiffResult(changes=any(olds.get(name) != news.get(name) for name in self.compared), replaces=[])
 
     def read(self, id_: str, props: Properties) -> ReadResult:
-        """Compare with the running server; one that is stopped or gone is left to the container's resource."""
+        """Compare with the running server; another, a stopped or a missing container is its own resource's matter."""
         found = containers.inspect([props["container"]]).get(props["container"])
-        if found is None or not found.running:
+        if found is None or not found.running or found.id != props["containerId"]:
             return ReadResult(id_, props)
         return ReadResult(id_, told(self.observe, props))

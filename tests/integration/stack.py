@@ -120,6 +120,15 @@ class Stack:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
+    def blow(self, process: "subprocess.Popen[str]", blow: signal.Signals) -> int:
+        """Send a signal to a started command's whole group; end what it leaves behind; return its exit code."""
+        left = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, blow)
+        process.communicate(timeout=120)
+        for orphan in psutil.wait_procs(left, timeout=5)[1]:
+            orphan.kill()
+        return process.returncode
+
     def output(self, name: str) -> Any:
         shown = self.pulumi("stack", "output", "--json", "--show-secrets", timeout=60).ok()
         return json.loads(shown.out)[name]

@@ -175,9 +175,7 @@ def set_key(stack: Stack, number: int) -> bool:
 def test_an_update_ended_half_way_is_finished_by_start(stack: Stack, blow: signal.Signals) -> None:
     process = stack.popen(str(stack.project / "scripts" / "start.sh"))
     stack.until(lambda: run("docker", "container", "inspect", stack.postgres).code == 0, what="a first container")
-    os.killpg(process.pid, blow)
-    process.communicate(timeout=120)
-    assert process.returncode != 0
+    assert stack.blow(process, blow) != 0
     stack.start().ok()
     keep_something(stack)
     stack.start().ok()
@@ -191,8 +189,7 @@ def test_the_engine_killed_alone_leaves_a_lock_that_start_releases(running: Stac
     process = running.popen("bash", "-c", ". tools/environment.sh && exec pulumi up --yes --skip-preview --refresh")
     locks = running.project / ".state" / ".pulumi" / "locks"
     running.until(lambda: list(locks.rglob("*.json")), what="the engine's lock")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    running.blow(process, signal.SIGKILL)
     assert list(locks.rglob("*.json")), "the killed update left no lock: nothing was tested"
     done = running.start().ok()
     assert "its lock is released" in done.err
