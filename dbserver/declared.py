@@ -31,7 +31,6 @@ class Declared:
     admin: str
     containers: dict[str, str]
     images: dict[str, str]
-    ports: dict[str, int]
     stand_ins: bool
 
 
@@ -52,10 +51,13 @@ def _workspace_stack() -> str | None:
 
 
 def read(stack: str) -> Declared:
-    """Return what Pulumi.<stack>.yaml declares. Raises UsageError for a file that is no YAML."""
+    """Return what Pulumi.<stack>.yaml declares. Raises UsageError for a file that is missing or no YAML."""
     path = ROOT / f"Pulumi.{stack}.yaml"
     try:
-        content = yaml.safe_load(path.read_text()) if path.exists() else None
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.suffixes[0].strip(".") for file in ROOT.glob("Pulumi.*.yaml")))
+        raise UsageError(f"stack {stack} has no configuration: {path.name} is missing", f"one of: {known}") from None
     except yaml.YAMLError as fault:
         raise UsageError(f"{path.name} is no valid YAML: {fault}", "correct the file") from None
     values = _section(content, "config")
@@ -69,7 +71,6 @@ def read(stack: str) -> Declared:
         admin=str(servers[contract.POSTGRES].get("adminUser", contract.DEFAULT_ADMIN)),
         containers={s: str(servers[s].get("containerName", contract.DEFAULT_CONTAINER[s])) for s in contract.SERVERS},
         images={s: str(servers[s].get("image", contract.DEFAULT_IMAGE[s])) for s in contract.SERVERS},
-        ports={s: int(servers[s].get("port", contract.DEFAULT_PORT[s])) for s in contract.SERVERS},
         stand_ins=values.get(f"{contract.PROJECT}:standIns") in (True, "true"),
     )
 

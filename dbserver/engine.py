@@ -87,7 +87,7 @@ def _local_backend() -> bool:
 
 
 def _state_root() -> Path:
-    return (ROOT / _backend().removeprefix("file://")).resolve() / ".pulumi"
+    return (ROOT / Path(_backend().removeprefix("file://")).expanduser()).resolve() / ".pulumi"
 
 
 def _stack_file(stack: str) -> Path:
@@ -100,9 +100,10 @@ def _lock_directory(stack: str) -> Path:
 
 def _lock(path: Path) -> Mapping[str, Any]:
     try:
-        return dict(json.loads(path.read_text()))
+        found = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _alive(lock: Mapping[str, Any]) -> bool:

@@ -37,7 +37,7 @@ class Finished:
 
 def masked(text: str, secrets: Sequence[str]) -> str:
     """Return the text with every secret replaced."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, MASK)
     return text
@@ -63,8 +63,10 @@ def run(
         done = subprocess.run(  # noqa: S603  no shell; the arguments are built by pure functions
             list(argv), input=data, capture_output=True, timeout=timeout, env=_environment(env), cwd=cwd, check=False
         )
-    except FileNotFoundError:
-        raise CommandError(argv[0], 127, "program not found") from None
+    except FileNotFoundError as fault:
+        raise CommandError(argv[0], 127, f"{fault.filename or argv[0]} not found") from None
+    except OSError as fault:
+        raise CommandError(argv[0], 126, fault.strerror or "cannot be started") from None
     except subprocess.TimeoutExpired:
         raise CommandError(_shown(argv, secrets), 124, f"no answer within {timeout:g} s") from None
     finished = Finished(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dbserver import execute
 from dbserver.docker import containers
-from dbserver.errors import NotRunningError
+from dbserver.errors import CommandError, NotRunningError
 
 READY_SECONDS = 120
 CRASHES = 3
@@ -21,7 +21,7 @@ def wait_until(container: str, probe: Sequence[str], seconds: float = READY_SECO
     deadline = time.monotonic() + seconds
     first = None
     while True:
-        if execute.run(probe, check=False, timeout=PROBE_SECONDS).succeeded:
+        if _answers(probe):
             return
         found = containers.inspect([container]).get(container)
         if found is None:
@@ -34,6 +34,13 @@ def wait_until(container: str, probe: Sequence[str], seconds: float = READY_SECO
         if time.monotonic() > deadline:
             raise _not_ready(container, f"does not answer after {seconds:.0f} s")
         time.sleep(0.05)
+
+
+def _answers(probe: Sequence[str]) -> bool:
+    try:
+        return execute.run(probe, check=False, timeout=PROBE_SECONDS).succeeded
+    except CommandError:
+        return False
 
 
 def _not_ready(container: str, what: str) -> NotRunningError:

@@ -4,13 +4,14 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dbserver import __version__
-from dbserver.errors import DbServerError, Exit
+from dbserver.errors import DbServerError, Exit, UsageError
 
 FORMATS = ("text", "json")
 
@@ -25,11 +26,9 @@ def main() -> None:
     try:
         sys.exit(commands(standalone_mode=False, prog_name="dbserver") or Exit.DONE)
     except click.ClickException as fault:
-        fault.show()
-        sys.exit(Exit.USAGE)
+        _fail(UsageError(fault.format_message(), "dbserver --help"))
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted; run the command again to finish")
-        sys.exit(Exit.FAILED)
+        _fail(DbServerError("interrupted", "run the command again to finish"))
     except DbServerError as fault:
         _fail(fault)
     except Exception as fault:  # noqa: BLE001  no stack trace reaches a user; it is kept for the report
@@ -112,8 +111,13 @@ def _keep_trace() -> Path:
     return path
 
 
+def _wants_json(argv: list[str]) -> bool:
+    """A command line that could not be parsed tells its form all the same."""
+    return "--format=json" in argv or ("--format", "json") in pairwise(argv)
+
+
 def _fail(fault: DbServerError) -> None:
-    if "json" in sys.argv:
+    if _wants_json(sys.argv):
         error = {"message": fault.message, "hint": fault.hint, "exitCode": int(fault.exit_code)}
         click.echo(json.dumps({"error": error}, indent=2))
     say(f"error: {fault.message}")

@@ -56,22 +56,31 @@ def reconcile_admin(server: Server, password: str) -> bool:
 def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, image: str) -> None:
     """Write the settings to the host's file, reload, and restart only where a setting needs it.
 
-    A file with faults is taken back, and so are settings under which the
-    server does not start again: it then runs on with the settings before.
+    A file with faults is taken back before anything reads it, and so are
+    settings under which the server does not start again: it then runs on with
+    the settings before.
     """
     text, before = settings.render(wanted), current_file(server)
+    if text != before:
+        write_file(directory, text, image)
     try:
-        if text != before:
-            write_file(directory, text, image)
         refuse_faults(server)
-        reload(server, wanted)
-        if pending(server, wanted):
-            containers.restart(server.container)
-            server.wait()
     except DbServerError:
-        if text != before:
-            write_file(directory, before, image)
-            containers.restart(server.container)
+        write_file(directory, before, image)
+        raise
+    reload(server, wanted)
+    if pending(server, wanted):
+        _restart(server, before, directory, image)
+
+
+def _restart(server: Server, before: str, directory: str, image: str) -> None:
+    containers.restart(server.container)
+    try:
+        server.wait()
+    except DbServerError:
+        write_file(directory, before, image)
+        containers.restart(server.container)
+        server.wait()
         raise
 
 

@@ -16,8 +16,8 @@ MEMORY_PER_CONNECTION = 10 * MIB
 MANAGED = {
     "config_file": "the stack mounts its own",
     "data_directory": "set dataDirectory",
-    "hba_file": "the stack renders it",
-    "ident_file": "the stack renders it",
+    "hba_file": "the stack decides who may connect",
+    "ident_file": "the stack decides who may connect",
     "external_pid_file": "the container's paths are fixed",
     "include": "put the settings themselves here",
     "include_dir": "put the settings themselves here",

@@ -154,10 +154,11 @@ class Stack:
     def sql_fails(self) -> bool:
         return self.psql("SELECT 1").code != 0
 
-    def belongs_to(self, home: Path, uid: int) -> dict[str, str]:
+    def belongs_to(self, uid: int) -> dict[str, str]:
         """Give the project to another person of this machine; return that person's environment, parts included."""
         parts = Path(os.environ.get("DBSERVER_CACHE") or Path.home() / ".cache" / "database-server")
         plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+        home = self.directory / "home"
         shutil.copytree(parts / "bin", home / "parts" / "bin")
         shutil.copytree(plugins, home / ".pulumi" / "plugins")
         for path in (self.directory, *self.directory.rglob("*")):

@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +45,7 @@ def test_status_tells_the_truth_by_its_exit_code(running: Stack) -> None:
     run("docker", "stop", "--time", "60", running.redis).ok()
     half = running.script("status.sh", "--format", "json")
     assert half.code == 3
-    servers = {server["server"]: server for server in json.loads(half.out)["status"]["servers"]}
+    servers = {server["server"]: server for server in json.loads(half.out)["servers"]}
     assert servers["postgres"]["answers"]
     assert servers["redis"]["fault"].startswith("container is exited")
     running.script("stop.sh").ok()
@@ -80,9 +82,11 @@ def test_the_servers_listen_on_the_loopback_only(shared: Stack) -> None:
                 assert tried.connect_ex(target) != 0, f"{address} port {port} is reachable"
 
 
-def test_a_member_of_the_docker_group_can_start(stack: Stack, tmp_path: Path) -> None:
+def test_a_member_of_the_docker_group_can_start(make_stack: Callable[[str], Stack]) -> None:
     group = Path("/var/run/docker.sock").stat().st_gid
-    person = stack.belongs_to(tmp_path / "home", uid=12345)
+    stack = make_stack(tempfile.mkdtemp(prefix="dbs-test-"))
+    stack.directory.chmod(0o755)
+    person = stack.belongs_to(uid=12345)
     # The capability lets this person read the interpreter of the machine's
     # administrator; it writes nothing and is no right over Docker or the data.
     reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]

@@ -1,0 +1,179 @@
+"""How long a start takes, beside `docker compose` on the same images, limits, settings and health checks."""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import commands, processes
+from bench.compose import Compose, Servers, wait_until_both_answer
+from bench.figures import Comparison, Table, comparison_table
+from dbserver import contract
+from dbserver.docker import images
+from tests.integration.stack import Stack, free_port
+from tools import compose, machine
+from tools.steps import Steps
+
+WATCHED_RUNS = 3
+UP = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
+FRESH_NOTE = (
+    "Fresh: empty data directories, no containers, no network; Pulumi's stack is initialised before. "
+    "`pulumi up` returns when both servers have answered. Once, unrecorded, each side starts before the rounds."
+)
+BREAKDOWN_NOTE = (
+    "The median of {runs} runs of {total:.2f} s, watched every {interval:.0f} ms (watching slows them a little). "
+    "Processes overlap; what is shorter than that is not seen."
+)
+
+
+class Ours:
+    """`pulumi up` in a copy of the project."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        sourced = commands.run(["bash", "-c", ". tools/environment.sh && exec env -0"], stack.env(), stack.project)
+        self.environment = dict(pair.split("=", 1) for pair in sourced.split("\0") if pair)
+        self.containers = {contract.POSTGRES: stack.postgres, contract.REDIS: stack.redis}
+
+    def forget(self) -> None:
+        """Remove containers, network, data and state; make the stack anew."""
+        commands.run(["docker", "rm", "--force", *self.containers.values()], self.environment, self.stack.project)
+        commands.run(["docker", "network", "rm", "--force", self.stack.network], self.environment, self.stack.project)
+        for directory in (self.stack.data, self.stack.project / ".state" / ".pulumi"):
+            shutil.rmtree(directory, ignore_errors=True)
+        commands.run(self.argv("stack", "init", self.stack.name), self.environment, self.stack.project)
+
+    def argv(self, *arguments: str) -> list[str]:
+        """Return the command."""
+        return ["pulumi", *arguments]
+
+    def up(self) -> float:
+        """Return the seconds of `pulumi up`."""
+        return commands.timed(self.argv(*UP), self.environment, self.stack.project)
+
+    def watched_up(self) -> list[processes.Seen]:
+        """Return the processes of one `pulumi up`."""
+        process = commands.begin(self.argv(*UP), self.environment, self.stack.project)
+        try:
+            seen = processes.watch(process)
+        except BaseException:
+            commands.stop(process)
+            raise
+        commands.finish(process)
+        return seen
+
+
+class Theirs:
+    """`docker compose up -d` with the settings files that our stack has rendered."""
+
+    def __init__(self, ours: Ours) -> None:
+        stack = ours.stack
+        here = machine.here()
+        self.servers = Servers(
+            prefix=f"{stack.name}-compose",
+            directory=stack.directory / "compose",
+            images={s: images.resolve(contract.DEFAULT_IMAGE[s], stand_ins=True).name for s in contract.SERVERS},
+            ports={server: free_port() for server in contract.SERVERS},
+            memory={server: stack.config[server]["memory"] for server in contract.SERVERS},
+        )
+        self.containers = {server: self.servers.container(server) for server in contract.SERVERS}
+        self.compose = Compose(self.servers, compose.configuration(Steps(sys.stderr, here.cache / "logs"), here))
+        self.settings = self.servers.directory / "settings"
+        shutil.copytree(stack.data / "config", self.settings)
+
+    def forget(self) -> None:
+        """Remove containers, network and data; put the settings files in place."""
+        self.compose.down()
+        data = self.servers.directory / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.copytree(self.settings, data / "config")
+        for server in contract.SERVERS:
+            Path(contract.data_directory(str(data), server)).mkdir()
+
+    def up_until_both_answer(self) -> float:
+        """Return the seconds from `docker compose up -d` until both servers answer."""
+        started = time.perf_counter()
+        self.compose.up()
+        wait_until_both_answer(self.containers)
+        return time.perf_counter() - started
+
+
+def measure(rounds: int) -> list[Table]:
+    """Return fresh starts, starts with nothing to do, and where the latter's time goes."""
+    with _both() as (ours, theirs):
+        fresh = _fresh(ours, theirs, rounds)
+        nothing = _nothing_to_do(ours, theirs, rounds)
+        say("where a `pulumi up` with nothing to do spends its time")
+        return [comparison_table("Starting", [*fresh, nothing], FRESH_NOTE), _breakdown(ours)]
+
+
+def say(text: str) -> None:
+    """Tell the person who waits what is measured now."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _both() -> Iterator[tuple[Ours, Theirs]]:
+    stack = Stack(Path(tempfile.mkdtemp(prefix="dbs-bench-")))
+    try:
+        ours = Ours(stack)
+        say("each side once, unrecorded")
+        ours.forget()
+        ours.up()
+        theirs = Theirs(ours)
+        theirs.forget()
+        theirs.up_until_both_answer()
+        yield ours, theirs
+    finally:
+        stack.remove()
+
+
+def _fresh(ours: Ours, theirs: Theirs, rounds: int) -> list[Comparison]:
+    up, answering, waited = [], [], []
+    for number in range(1, rounds + 1):
+        say(f"fresh starts, round {number} of {rounds}")
+        theirs.forget()
+        up.append(_after(ours.forget, ours.up))
+        wait_until_both_answer(ours.containers)
+        ours.forget()
+        answering.append(_after(theirs.forget, theirs.up_until_both_answer))
+        waited.append(_after(theirs.forget, lambda: theirs.compose.up("--wait")))
+    what = "fresh `pulumi up`"
+    return [
+        Comparison(what, up, "`docker compose up -d` until both answer", answering, 2.0),
+        Comparison(what, up, "`docker compose up -d --wait`", waited, 0.4),
+    ]
+
+
+def _after(before: Callable[[], None], measured: Callable[[], float]) -> float:
+    before()
+    return measured()
+
+
+def _nothing_to_do(ours: Ours, theirs: Theirs, rounds: int) -> Comparison:
+    say("both running, then starts with nothing to do")
+    ours.up()
+    theirs.up_until_both_answer()
+    before = ours.stack.ids()
+    up, composed = [], []
+    for _ in range(rounds):
+        up.append(ours.up())
+        composed.append(theirs.compose.up())
+    if ours.stack.ids() != before:
+        raise commands.MeasurementError("a `pulumi up` with nothing to do replaced a container")
+    return Comparison("`pulumi up`, nothing to do", up, "`docker compose up -d`, nothing to do", composed, 2.5)
+
+
+def _breakdown(ours: Ours) -> Table:
+    watched = sorted((ours.watched_up() for _ in range(WATCHED_RUNS)), key=_total)
+    chosen = watched[len(watched) // 2]
+    interval = processes.INTERVAL_SECONDS * 1000
+    note = BREAKDOWN_NOTE.format(runs=WATCHED_RUNS, total=_total(chosen), interval=interval)
+    return processes.table("A `pulumi up` with nothing to do, by process", chosen, note)
+
+
+def _total(seen: list[processes.Seen]) -> float:
+    return max(one.end for one in seen)

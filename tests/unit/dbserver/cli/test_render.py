@@ -1,0 +1,60 @@
+"""Results as text for people, literally."""
+
+from typing import Any
+
+from dbserver.cli import render
+from dbserver.results import ServerStatus, Started, Status, Stopped, as_dict
+
+
+def server(**changes: Any) -> ServerStatus:
+    values: dict[str, Any] = {
+        "server": "postgres", "container": "db-server-postgres", "state": "running", "health": "healthy",
+        "answers": "4 of 102 connections", "version": "17.5", "address": "db-server-postgres:5432",
+        "published": "127.0.0.1:5432", "image": "postgres:17", "data": "/data/db-server/postgres",
+    }  # fmt: skip
+    return ServerStatus(**{**values, **changes})
+
+
+MISSING = ServerStatus("redis", "db-server-redis", "missing", "", "", "", "db-server-redis:6379", "", "", "", "gone")
+
+WELL_TEXT = """\
+ok   db-server-postgres 17.5
+       state    running (healthy)
+       answers  4 of 102 connections
+       network  db-server-postgres:5432
+       host     127.0.0.1:5432
+       data     /data/db-server/postgres
+       image    postgres:17"""
+
+MISSING_TEXT = """\
+DOWN db-server-redis
+       state    missing
+       why      gone"""
+
+
+def test_a_status_is_a_paragraph_for_each_server() -> None:
+    assert render.status(Status("dev", (server(), MISSING))) == f"{WELL_TEXT}\n{MISSING_TEXT}"
+
+
+def test_a_server_without_a_health_check_shows_its_state_alone() -> None:
+    assert "       state    running\n" in render.status(Status("dev", (server(health=""),)))
+
+
+def test_a_start_says_what_runs_and_what_to_do_next() -> None:
+    assert render.started(Started(Status("dev", (server(),)), 2.5)) == (
+        f"{WELL_TEXT}\nstack dev is up (2.5 s)\nnext: ./scripts/status.sh | pulumi stack output | ./scripts/stop.sh"
+    )
+
+
+def test_a_stop_names_what_was_stopped_and_what_did_not_run() -> None:
+    assert render.stopped(Stopped("dev", ("db-server-postgres",), ("db-server-redis",))) == (
+        "stopped db-server-postgres\ndb-server-redis did not run\ndata is untouched; ./scripts/start.sh starts again"
+    )
+
+
+def test_a_result_as_json_holds_its_fields_and_its_verdict() -> None:
+    content = as_dict(Status("dev", (server(), MISSING)))
+    assert content["well"] is False
+    assert (content["stack"], len(content["servers"])) == ("dev", 2)
+    assert content["servers"][1]["fault"] == "gone"
+    assert "well" not in as_dict(Stopped("dev", (), ()))

@@ -1,0 +1,91 @@
+"""PostgreSQL's settings: what follows from the memory, and how they are written down."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbserver.postgres import settings
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+MEMORY = st.integers(256, 512 * 1024).map(lambda mebibytes: mebibytes * MIB)
+
+
+def mebibytes(text: str) -> int:
+    assert text.endswith("MB")
+    return int(text.removesuffix("MB"))
+
+
+def test_one_gibibyte_gives_these_settings() -> None:
+    assert settings.derived(GIB, None) == {
+        "max_connections": "102",
+        "shared_buffers": "256MB",
+        "effective_cache_size": "768MB",
+        "maintenance_work_mem": "64MB",
+        "work_mem": "1MB",
+        "password_encryption": "scram-sha-256",
+    }
+
+
+@given(MEMORY)
+def test_what_the_server_takes_fits_into_the_limit_of_its_container(memory: int) -> None:
+    found = settings.derived(memory, None)
+    sorting = int(found["max_connections"]) * mebibytes(found["work_mem"])
+    reserved = mebibytes(found["shared_buffers"]) + mebibytes(found["maintenance_work_mem"])
+    assert (reserved + sorting) * MIB <= memory
+    assert mebibytes(found["effective_cache_size"]) * MIB <= memory
+
+
+@given(MEMORY)
+def test_no_derived_amount_is_zero(memory: int) -> None:
+    assert all(mebibytes(text) > 0 for text in settings.derived(memory, 10_000).values() if text.endswith("MB"))
+
+
+@pytest.mark.parametrize(
+    ("memory", "connections"), [(256 * MIB, 25), (GIB, 102), (4 * GIB, 409), (64 * GIB, 500)]
+)  # fmt: skip
+def test_the_connections_grow_with_the_memory_within_bounds(memory: int, connections: int) -> None:
+    assert settings.default_connections(memory) == connections
+
+
+def test_declared_connections_win_and_share_the_memory() -> None:
+    few, many = settings.derived(4 * GIB, 10), settings.derived(4 * GIB, 400)
+    assert (few["max_connections"], many["max_connections"]) == ("10", "400")
+    assert mebibytes(few["work_mem"]) > mebibytes(many["work_mem"])
+
+
+def test_maintenance_memory_has_a_ceiling() -> None:
+    assert settings.derived(512 * GIB, None)["maintenance_work_mem"] == "2048MB"
+
+
+def test_the_file_includes_what_initdb_chose_and_then_the_declared_settings_in_order() -> None:
+    assert settings.render({"work_mem": "4MB", "log_line_prefix": "it's %m"}) == (
+        "# Rendered by the db-server stack: change its configuration, not this file.\n"
+        "include '/var/lib/postgresql/data/postgresql.conf'\n"
+        "log_line_prefix = 'it''s %m'\n"
+        "work_mem = '4MB'\n"
+    )
+
+
+def unquoted(text: str) -> str:
+    """Return what PostgreSQL's configuration parser (guc-file.l, DeescapeQuotedString) reads."""
+    assert re.fullmatch(r"'([^'\\\n]|\\.|'')*'", text), text
+    return re.sub(r"\\(.)|''", lambda found: found[1] or "'", text[1:-1])
+
+
+@given(st.text(st.characters(exclude_characters="\n\x00")))
+def test_a_value_is_read_back_as_it_was_declared(value: str) -> None:
+    assert unquoted(settings.quoted(value)) == value
+
+
+@pytest.mark.parametrize("value", ["'; port = 1 #", "\\'", "a\\", "''", "# no comment"])
+def test_a_hostile_value_stays_one_value(value: str) -> None:
+    assert unquoted(settings.quoted(value)) == value
+
+
+@pytest.mark.parametrize("name", settings.MANAGED)
+def test_every_managed_setting_has_a_reason_and_is_written_in_small_letters(name: str) -> None:
+    assert settings.MANAGED[name]
+    assert name == name.lower()

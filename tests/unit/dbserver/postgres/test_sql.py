@@ -1,0 +1,88 @@
+"""SQL: whatever stands in a name or a value stays there."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbserver.postgres import sql
+
+TEXT = st.text(st.characters(exclude_characters="\x00"))
+HOSTILE = ["'; DROP DATABASE x; --", '"; DROP ROLE x; --', "\\'", "a\\", "''", '""', "$$", "\n", "E'x'", "数据"]
+
+
+def parsed_identifier(text: str) -> str:
+    assert re.fullmatch(r'"([^"]|"")*"', text, re.DOTALL), text
+    return text[1:-1].replace('""', '"')
+
+
+def parsed_literal(text: str) -> str:
+    """Return what the server reads, with standard_conforming_strings on and off."""
+    if text.startswith(" E"):
+        assert re.fullmatch(r" E'([^'\\]|''|\\\\)*'", text, re.DOTALL), text
+        return text[3:-1].replace("''", "'").replace("\\\\", "\\")
+    assert re.fullmatch(r"'([^'\\]|'')*'", text, re.DOTALL), text
+    return text[1:-1].replace("''", "'")
+
+
+@given(TEXT)
+def test_a_name_is_read_back_as_it_was(name: str) -> None:
+    assert parsed_identifier(sql.identifier(name)) == name
+
+
+@given(TEXT)
+def test_a_value_is_read_back_as_it_was(value: str) -> None:
+    assert parsed_literal(sql.literal(value)) == value
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_read_back_as_it_was(text: str) -> None:
+    assert parsed_identifier(sql.identifier(text)) == text
+    assert parsed_literal(sql.literal(text)) == text
+
+
+def test_a_value_with_a_nul_is_refused_before_it_reaches_the_server() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        sql.literal("a\x00b")
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        (sql.role_password("o'x"), "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = 'o''x';\n"),
+        (sql.database_exists("o'x"), "SELECT 1 FROM pg_database WHERE datname = 'o''x';\n"),
+        (sql.create_database('o"x'), 'CREATE DATABASE "o""x";\n'),
+        (sql.reset_overrides(["work_mem", 'a"b']), 'ALTER SYSTEM RESET "work_mem";\nALTER SYSTEM RESET "a""b";\n'),
+        (sql.reset_overrides([]), ""),
+        (sql.LOAD_TIME, "SELECT pg_conf_load_time();\n"),
+        (sql.RELOAD, "SELECT pg_reload_conf();\n"),
+    ],
+)
+def test_a_statement_is_exactly_this(statement: str, text: str) -> None:
+    assert statement == text
+
+
+def test_a_password_is_set_with_logging_switched_off_before() -> None:
+    first, second = sql.set_password("dbadmin", "SCRAM-SHA-256$x").splitlines()
+    assert first == (
+        "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';"
+    )
+    assert second == "ALTER ROLE \"dbadmin\" PASSWORD 'SCRAM-SHA-256$x';"
+
+
+def test_settings_are_looked_up_by_their_small_letters() -> None:
+    assert "lower(name) IN ('datestyle', 'work_mem');" in sql.setting_states(["DateStyle", "work_mem"])
+
+
+def test_the_faults_of_a_file_leave_out_what_only_waits_for_a_restart() -> None:
+    statement = sql.file_faults("/etc/it's.conf")
+    assert "f.sourcefile = '/etc/it''s.conf'" in statement
+    assert "s.context IS NOT DISTINCT FROM 'postmaster' AND f.error = 'setting could not be applied'" in statement
+
+
+@pytest.mark.parametrize("statement", [sql.answer(), sql.file_faults("/x"), sql.setting_states(["a"])])
+def test_every_query_is_one_complete_statement(statement: Any) -> None:
+    assert statement.endswith(";\n")
+    assert statement.count(";") == 1

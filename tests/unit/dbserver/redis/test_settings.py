@@ -1,0 +1,75 @@
+"""Redis' settings: what persistence means, and with which of them the data on disk is read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbserver.redis import settings
+from dbserver.redis.settings import Persistence
+
+MIB = 1024 * 1024
+POINTS = "3600 1 300 100 60 10000"
+
+
+@pytest.mark.parametrize(
+    ("persistence", "append_only", "save"),
+    [("none", "no", ""), ("snapshot", "no", POINTS), ("append-only", "yes", POINTS)],
+)
+def test_a_persistence_means_these_settings_and_back(persistence: Persistence, append_only: str, save: str) -> None:
+    found = settings.derived(256 * MIB, "noeviction", persistence)
+    assert found == {
+        "maxmemory": str(192 * MIB),
+        "maxmemory-policy": "noeviction",
+        "appendonly": append_only,
+        "appendfsync": "everysec",
+        "save": save,
+    }
+    assert settings.persistence_of(found) == persistence
+
+
+@given(st.integers(32, 1024 * 1024))
+def test_a_quarter_of_the_memory_stays_free_for_the_copies_of_a_fork(mebibytes: int) -> None:
+    found = settings.derived(mebibytes * MIB, "allkeys-lru", "snapshot")
+    assert int(found["maxmemory"]) * 4 == mebibytes * MIB * 3
+
+
+@pytest.mark.parametrize("wanted", ["none", "snapshot", "append-only"])
+@pytest.mark.parametrize(
+    ("has_append_only", "has_snapshot", "first"),
+    [(True, True, "yes"), (True, False, "yes"), (False, True, "no"), (False, False, None)],
+)
+def test_a_server_starts_under_the_persistence_of_the_data_that_is_there(
+    *, wanted: Persistence, has_append_only: bool, has_snapshot: bool, first: str | None
+) -> None:
+    declared = settings.derived(256 * MIB, "noeviction", wanted)
+    found = settings.first_settings(declared, has_append_only=has_append_only, has_snapshot=has_snapshot)
+    assert found == {**declared, "appendonly": first or declared["appendonly"]}
+
+
+def test_the_first_settings_leave_the_declared_ones_as_they_are() -> None:
+    declared = settings.derived(256 * MIB, "noeviction", "none")
+    settings.first_settings(declared, has_append_only=True, has_snapshot=True)["save"] = "changed"
+    assert declared == settings.derived(256 * MIB, "noeviction", "none")
+
+
+def test_the_file_is_exactly_this() -> None:
+    assert settings.render(settings.derived(256 * MIB, "noeviction", "none")) == (
+        "# Rendered by the db-server stack: change its configuration, not this file.\n"
+        "dir /data\n"
+        "port 6379\n"
+        "bind * -::*\n"
+        "protected-mode no\n"
+        "dbfilename dump.rdb\n"
+        "appenddirname appendonlydir\n"
+        "appendfsync everysec\n"
+        "appendonly no\n"
+        "maxmemory 201326592\n"
+        "maxmemory-policy noeviction\n"
+        'save ""\n'
+    )
+
+
+@pytest.mark.parametrize("persistence", ["none", "snapshot", "append-only"])
+def test_no_line_of_the_file_lacks_a_value(persistence: Persistence) -> None:
+    lines = settings.render(settings.derived(256 * MIB, "noeviction", persistence)).splitlines()[1:]
+    assert all(len(line.split(maxsplit=1)) == 2 for line in lines), lines

@@ -1,0 +1,114 @@
+"""What operations read of a stack without Pulumi: the names, and which stack is meant."""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from dbserver import declared
+from dbserver.errors import DbServerError, UsageError
+from infra.settings import load
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project directory and an empty home of Pulumi."""
+    monkeypatch.setattr(declared, "ROOT", tmp_path)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
+    return tmp_path
+
+
+def select(project: Path, content: str) -> None:
+    digest = hashlib.sha1(str(project / "Pulumi.yaml").encode()).hexdigest()
+    directory = project / "pulumi-home" / "workspaces"
+    directory.mkdir(parents=True)
+    (directory / f"db-server-{digest}-workspace.json").write_text(content)
+
+
+def test_the_stack_is_dev_where_nothing_says_another(project: Path) -> None:
+    assert not (project / "pulumi-home").exists()
+    assert declared.selected_stack() == "dev"
+
+
+@pytest.mark.parametrize(("stored", "stack"), [("prod", "prod"), ("organization/db-server/prod", "prod")])
+def test_the_stack_selected_in_the_directory_is_used(project: Path, stored: str, stack: str) -> None:
+    select(project, json.dumps({"stack": stored}))
+    assert declared.selected_stack() == stack
+
+
+def test_the_variable_wins_over_the_selected_stack_and_the_flag_over_both(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select(project, json.dumps({"stack": "prod"}))
+    monkeypatch.setenv("PULUMI_STACK", "variable")
+    assert declared.selected_stack() == "variable"
+    assert declared.selected_stack("flag") == "flag"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stack": ""}', "null"])
+def test_a_workspace_file_without_a_stack_means_the_default(project: Path, content: str) -> None:
+    select(project, content)
+    assert declared.selected_stack() == "dev"
+
+
+def test_the_selection_of_another_directory_is_not_ours(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    select(project, json.dumps({"stack": "prod"}))
+    monkeypatch.setattr(declared, "ROOT", project / "elsewhere")
+    assert declared.selected_stack() == "dev"
+
+
+def test_what_is_missing_is_the_default_of_the_program(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
+    found, settings = declared.read("dev"), load({})
+    assert found.network == settings.network.name
+    assert found.create_network == settings.network.create
+    assert found.data_directory == settings.data_directory
+    assert found.admin == settings.postgres.admin_user
+    assert found.stand_ins == settings.stand_ins
+    for server, section in (("postgres", settings.postgres), ("redis", settings.redis)):
+        stored = (found.containers[server], found.images[server])
+        assert stored == (section.container_name, section.image)
+
+
+def test_every_name_is_read_from_the_stack_s_file(project: Path) -> None:
+    (project / "Pulumi.test.yaml").write_text(
+        "encryptionsalt: v1:x\n"
+        "config:\n"
+        "  db-server:network: {name: net, create: true}\n"
+        "  db-server:dataDirectory: /srv/data\n"
+        "  db-server:standIns: 'true'\n"
+        "  db-server:adminPassword: {secure: v1:x}\n"
+        "  db-server:postgres: {containerName: pg, image: 'postgres:18', port: 15432, adminUser: boss}\n"
+        "  db-server:redis: {containerName: rd, image: 'redis:7', port: '16379'}\n"
+    )
+    assert declared.read("test") == declared.Declared(
+        stack="test",
+        network="net",
+        create_network=True,
+        data_directory="/srv/data",
+        admin="boss",
+        containers={"postgres": "pg", "redis": "rd"},
+        images={"postgres": "postgres:18", "redis": "redis:7"},
+        stand_ins=True,
+    )
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", "text", "config: []", "config: {db-server:postgres: []}"])
+def test_a_file_without_sections_is_read_as_the_defaults(project: Path, content: str) -> None:
+    (project / "Pulumi.dev.yaml").write_text(content)
+    assert declared.read("dev").containers["postgres"] == "db-server-postgres"
+
+
+def test_a_file_that_is_no_yaml_is_a_fault_of_usage_that_names_it(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config: {\n")
+    with pytest.raises(UsageError, match=r"Pulumi\.dev\.yaml is no valid YAML"):
+        declared.read("dev")
+
+
+@pytest.mark.parametrize("port", ["abc", "[1]", "null", "''"])
+def test_a_port_that_is_no_number_is_left_to_the_program_or_told_as_an_expected_fault(project: Path, port: str) -> None:
+    (project / "Pulumi.dev.yaml").write_text(f"config: {{'db-server:postgres': {{port: {port}}}}}\n")
+    with contextlib.suppress(DbServerError):
+        assert declared.read("dev").containers["postgres"] == "db-server-postgres"

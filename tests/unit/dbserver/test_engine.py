@@ -1,0 +1,264 @@
+"""The engine: what of its output is shown, and which locks may be released."""
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dbserver import engine, execute
+from dbserver.declared import ROOT
+from dbserver.errors import DbServerError, Exit, LockedError, UsageError
+from tests.unit.fakes import Programs
+
+# What `pulumi up --non-interactive --color never` prints.
+FAILED_UPDATE = """\
+Updating (dev):
+
+ +  pulumi:pulumi:Stack db-server-dev creating (0s)
+ ~  docker:index:Container postgres refreshing (0s)
+ +  docker:index:Container redis creating (0s)
+ +  docker:index:Container redis created (0.52s)
+ ~  pulumi-python:dynamic/db-server:PostgresServer postgres-server updating (0s) [diff: ~settings]
+ ~  pulumi-python:dynamic/db-server:PostgresServer postgres-server updated (0.31s) [diff: ~settings]
+ -- docker:index:Container postgres deleting original (0s) [diff: ~labels]
+ -- docker:index:Container postgres deleted original (1s) [diff: ~labels]
+ +- docker:index:Container postgres replaced (0.00s) [diff: ~labels]
+ -  docker:index:Container old deleted (1s)
+ =  docker:index:Container other imported (1s)
+ +  pulumi-python:dynamic/db-server:RedisServer redis-server creating (2s) error: it does not answer
+ +  pulumi-python:dynamic/db-server:RedisServer redis-server **creating failed** error: it does not answer
+    pulumi:pulumi:Stack db-server-dev running starting container db-server-redis, which was stopped
+    pulumi:pulumi:Stack db-server-dev running warning: taking over container db-server-postgres
+ +  pulumi:pulumi:Stack db-server-dev created (5s) 1 error
+Diagnostics:
+  pulumi:pulumi:Stack (db-server-dev):
+    error: update failed
+  pulumi-python:dynamic/db-server:RedisServer (redis-server):
+    error: Exception calling application: db-server-redis stopped with exit code 1
+    HINT: docker logs db-server-redis
+
+Resources:
+    + 2 created
+    3 unchanged
+
+Duration: 5s
+""".splitlines()
+
+SHOWN = [
+    "+  docker:index:Container redis created (0.52s)",
+    "~  pulumi-python:dynamic/db-server:PostgresServer postgres-server updated (0.31s) [diff: ~settings]",
+    "-- docker:index:Container postgres deleted original (1s) [diff: ~labels]",
+    "+- docker:index:Container postgres replaced (0.00s) [diff: ~labels]",
+    "-  docker:index:Container old deleted (1s)",
+    "pulumi:pulumi:Stack db-server-dev running warning: taking over container db-server-postgres",
+    "+  pulumi:pulumi:Stack db-server-dev created (5s) 1 error",
+]
+
+
+def streaming(monkeypatch: pytest.MonkeyPatch, lines: list[str], status: int) -> list[Any]:
+    started: list[Any] = []
+
+    def stream(argv: list[str], on_line: Callable[[str], None], **options: Any) -> int:
+        started.append((argv, options))
+        for line in lines:
+            on_line(line)
+        return status
+
+    monkeypatch.setattr(execute, "stream", stream)
+    return started
+
+
+def test_of_the_output_only_changes_and_the_program_s_messages_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    streaming(monkeypatch, FAILED_UPDATE, 0)
+    shown: list[str] = []
+    engine.up("dev", shown.append)
+    assert shown == SHOWN
+
+
+def test_an_update_compares_with_the_real_containers_first_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = streaming(monkeypatch, [], 0)
+    engine.up("dev", pytest.fail)
+    argv, options = started[0]
+    assert argv[:2] == ["pulumi", "up"]
+    assert {"--yes", "--refresh", "--non-interactive", "--skip-preview", "--suppress-outputs"} <= set(argv)
+    assert argv[-2:] == ["--stack", "dev"]
+    assert options["cwd"] == ROOT
+
+
+def test_an_update_that_failed_ends_with_its_diagnostics_and_their_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    streaming(monkeypatch, FAILED_UPDATE, 255)
+    with pytest.raises(DbServerError) as caught:
+        engine.up("dev", lambda _: None)
+    assert caught.value.exit_code == Exit.FAILED
+    assert caught.value.message == (
+        "the update of stack dev did not finish:\n"
+        "  pulumi-python:dynamic/db-server:RedisServer (redis-server):\n"
+        "    error: db-server-redis stopped with exit code 1\n"
+        "    HINT: docker logs db-server-redis\n"
+    ).rstrip("\n")
+    assert caught.value.hint == "docker logs db-server-redis"
+
+
+def test_an_update_that_ended_without_diagnostics_ends_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    streaming(monkeypatch, [f"line {number}" for number in range(40)], 1)
+    with pytest.raises(DbServerError) as caught:
+        engine.up("dev", lambda _: None)
+    assert caught.value.message.endswith("line 38\nline 39")
+    assert "line 24" not in caught.value.message
+    assert caught.value.hint == "mend the cause, then run ./scripts/start.sh again"
+
+
+def test_a_missing_engine_is_reported_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(UsageError, match="pulumi is not on PATH") as caught:
+        engine.require()
+    assert "./scripts/start.sh" in caught.value.hint
+
+
+def test_outputs_are_asked_for_without_secrets_unless_they_are_wanted(programs: Programs) -> None:
+    programs.answer("pulumi stack output", '{"network": "n"}')
+    assert engine.outputs("dev") == {"network": "n"}
+    engine.outputs("dev", secrets=True)
+    assert ["--show-secrets" in call.argv for call in programs.calls] == [False, True]
+
+
+# Selecting -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty local state."""
+    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    return tmp_path / ".state" / ".pulumi"
+
+
+def test_a_stack_without_state_is_selected_and_made(state: Path, programs: Programs) -> None:
+    programs.answer("pulumi", "")
+    engine.select("dev")
+    assert programs.calls[0].argv == ("pulumi", "stack", "select", "dev", "--create", "--non-interactive")
+    assert not state.exists()
+
+
+def test_a_stack_whose_state_is_there_needs_no_selecting(state: Path, programs: Programs) -> None:
+    (state / "stacks" / "db-server").mkdir(parents=True)
+    (state / "stacks" / "db-server" / "dev.json").write_text("{}")
+    engine.select("dev")
+    assert programs.calls == []
+
+
+# Locks -----------------------------------------------------------------------------
+
+
+def lock(state: Path, name: str = "one", **changes: Any) -> None:
+    directory = state / "locks" / "organization" / "db-server" / "dev"
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {"pid": dead_pid(), "username": "root", "hostname": socket.gethostname(), "timestamp": "now", **changes}
+    (directory / f"{name}.json").write_text(json.dumps(content))
+
+
+def dead_pid() -> int:
+    return next(pid for pid in range(4_000_000, 4_100_000) if not psutil.pid_exists(pid))
+
+
+def process_named(monkeypatch: pytest.MonkeyPatch, name: str, status: str = psutil.STATUS_RUNNING) -> None:
+    class Process:
+        def __init__(self, pid: int) -> None:
+            self.pid = pid
+
+        def name(self) -> str:
+            return name
+
+        def status(self) -> str:
+            return status
+
+    monkeypatch.setattr(psutil, "Process", Process)
+
+
+def test_without_a_lock_there_is_nothing_to_release(state: Path, programs: Programs) -> None:
+    assert engine.release_stale_lock("dev") == []
+    assert (programs.calls, state.exists()) == ([], False)
+
+
+def test_the_lock_of_a_killed_update_is_released(state: Path, programs: Programs) -> None:
+    programs.answer("pulumi cancel", "")
+    lock(state)
+    assert engine.release_stale_lock("dev") == [dead_pid()]
+    assert programs.calls[0].argv == ("pulumi", "cancel", "--yes", "--stack", "dev", "--non-interactive")
+
+
+def test_the_pid_of_a_killed_update_that_another_program_has_now_does_not_keep_its_lock(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi cancel", "")
+    process_named(monkeypatch, "sshd")
+    lock(state, pid=os.getpid())
+    assert engine.release_stale_lock("dev") == [os.getpid()]
+
+
+def test_a_killed_update_that_nobody_has_collected_yet_does_not_keep_its_lock(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi cancel", "")
+    process_named(monkeypatch, "pulumi", psutil.STATUS_ZOMBIE)
+    lock(state, pid=4711)
+    assert engine.release_stale_lock("dev") == [4711]
+
+
+def locked(programs: Programs) -> str:
+    with pytest.raises(LockedError) as caught:
+        engine.release_stale_lock("dev")
+    assert not programs.calls
+    return caught.value.message
+
+
+def test_the_lock_of_an_update_at_work_is_left_and_its_holder_named(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process_named(monkeypatch, "pulumi")
+    lock(state, pid=4711)
+    assert locked(programs) == f"pulumi (pid 4711 on {socket.gethostname()}) holds the lock of stack dev"
+
+
+def test_the_lock_of_another_host_is_left(state: Path, programs: Programs) -> None:
+    lock(state, hostname="another-host")
+    assert "on another-host" in locked(programs)
+
+
+def test_one_living_lock_beside_a_dead_one_keeps_both(state: Path, programs: Programs) -> None:
+    lock(state, "one")
+    lock(state, "two", hostname="another-host")
+    assert "on another-host" in locked(programs)
+
+
+@pytest.mark.parametrize("text", ["", "{", '"text"'])
+def test_a_lock_that_cannot_be_read_is_left(state: Path, programs: Programs, text: str) -> None:
+    lock(state)
+    path = next(state.rglob("one.json"))
+    path.write_text(text)
+    locked(programs)
+
+
+def test_locks_of_a_backend_elsewhere_are_not_ours_to_judge(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock(state)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    assert engine.release_stale_lock("dev") == []
+    assert programs.calls == []
+
+
+@pytest.mark.parametrize("url", ["file://{}", "file://~"])
+def test_the_state_is_found_where_the_usual_variable_says(
+    tmp_path: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    programs.answer("pulumi cancel", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", url.format(tmp_path))
+    lock(tmp_path / ".pulumi")
+    assert engine.release_stale_lock("dev") == [dead_pid()]

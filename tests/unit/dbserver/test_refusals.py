@@ -1,0 +1,124 @@
+"""Every reason not to begin, with its way out, and every case that is none."""
+
+from typing import Any
+
+import pytest
+
+from dbserver import refusals
+from dbserver.docker.host import Directory, Occupant
+from dbserver.docker.networks import Network
+from dbserver.docker.ports import Holder
+from tests.unit.fakes import POSTGRES_IMAGE, container
+
+GIB = 1024**3
+PATH = "/data/db-server/postgres"
+
+
+def directory(**changes: Any) -> Directory:
+    values: dict[str, Any] = {"exists": True, "filled": True, "free_bytes": 50 * GIB, "server_uid": 999}
+    return Directory(PATH, **{**values, **changes})
+
+
+def judged(server: str = "postgres", own: Any = None, **changes: Any) -> list[str]:
+    return refusals.directory(server, directory(**changes), POSTGRES_IMAGE, own)
+
+
+def test_a_missing_network_is_refused_with_the_command_that_creates_it() -> None:
+    reason = "network nginx-network does not exist; create it: docker network create nginx-network"
+    assert refusals.network("nginx-network", None, create=False) == [reason]
+
+
+def test_a_network_that_is_there_or_will_be_made_is_no_reason() -> None:
+    assert refusals.network("n", Network("n", "id", "bridge", ()), create=False) == []
+    assert refusals.network("n", None, create=True) == []
+
+
+def test_a_taken_port_names_each_holder_and_the_way_out() -> None:
+    assert refusals.port(5432, [Holder("container old-db"), Holder("postgres (pid 7)")]) == [
+        "port 5432 is taken by container old-db; stop it, or set another port in the configuration",
+        "port 5432 is taken by postgres (pid 7); stop it, or set another port in the configuration",
+    ]
+    assert refusals.port(5432, []) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "held"),
+    [(None, False), (container(), True), (container(state="exited"), False), (container(published={}), False)],
+    ids=["no container", "ours runs", "ours is stopped", "ours publishes nothing"],
+)
+def test_a_port_is_ours_only_while_our_container_runs(own: Any, held: bool) -> None:  # noqa: FBT001
+    assert refusals.publishes(own, 5432) is held
+
+
+def test_another_port_of_our_container_is_not_this_one() -> None:
+    assert refusals.publishes(container(), 6379) is False
+
+
+@pytest.mark.parametrize(
+    ("own", "settled"),
+    [
+        (container(), True),
+        (None, False),
+        (container(state="exited"), False),
+        (container(labels={}), False),
+        (container(mounts={}), False),
+        (container(mounts={"/var/lib/postgresql/data": "/elsewhere"}), False),
+    ],
+    ids=["as declared", "none", "stopped", "another image", "no mount", "another directory"],
+)
+def test_only_our_container_with_this_image_on_this_directory_needs_no_look(own: Any, settled: bool) -> None:  # noqa: FBT001
+    assert refusals.settled(own, POSTGRES_IMAGE, PATH, "postgres") is settled
+
+
+def test_good_data_and_an_empty_directory_are_no_reason() -> None:
+    assert judged(version="17", owners=(("PG_VERSION", 999),)) == []
+    assert judged(exists=False, filled=False, server_uid=-1) == []
+
+
+def test_data_of_another_major_version_is_refused_with_the_image_that_reads_it() -> None:
+    reason = f"{PATH} holds data of PostgreSQL 16, the image postgres:17 is 17: it would not start;"
+    assert judged(version="16") == [f"{reason} set postgres.image to postgres:16"]
+
+
+def test_the_version_of_postgres_is_no_matter_for_redis() -> None:
+    assert judged("redis", version="16") == []
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_data_of_another_owner_is_refused_with_the_command_that_hands_it_over(uid: int) -> None:
+    assert judged(owners=(("PG_VERSION", uid),)) == [
+        f"{PATH}/PG_VERSION belongs to uid {uid}, the server runs as 999; chown -R 999 {PATH}"
+    ]
+
+
+@pytest.mark.parametrize(("uid", "refused"), [(0, False), (999, False), (1000, True)])
+def test_redis_hands_over_files_of_root_itself_but_no_others(uid: int, refused: bool) -> None:  # noqa: FBT001
+    assert bool(judged("redis", owners=(("dump.rdb", uid),))) is refused
+
+
+def test_a_directory_in_use_by_another_container_is_refused_and_the_container_named() -> None:
+    occupant = Occupant(4711, "f" * 64, "postgres -D /x ")
+    reason = f"{PATH} is in use by process 4711 (postgres -D /x) of container ffffffffffff;"
+    way_out = "a second server would destroy the data: stop the first one"
+    assert judged(own=container(), occupants=(occupant,)) == [f"{reason} {way_out}"]
+
+
+def test_a_directory_in_use_by_a_process_of_the_host_is_refused() -> None:
+    assert judged(own=container(), occupants=(Occupant(4711, "", "postgres"),)) == [
+        f"{PATH} is in use by process 4711 (postgres); a second server would destroy the data: stop the first one"
+    ]
+
+
+def test_our_own_container_may_use_its_directory() -> None:
+    assert judged(own=container(), occupants=(Occupant(4711, "c" * 64, "postgres"),)) == []
+
+
+@pytest.mark.parametrize(("free", "refused"), [(GIB - 1, True), (GIB, False)])
+def test_less_than_a_gibibyte_of_room_is_refused(free: int, refused: bool) -> None:  # noqa: FBT001
+    reason = f"{PATH}: only 1023 MB free, at least 1024 MB are needed"
+    assert judged(free_bytes=free) == ([reason] if refused else [])
+
+
+def test_all_reasons_of_a_directory_are_told_at_once() -> None:
+    found = judged(version="16", owners=(("PG_VERSION", 1),), occupants=(Occupant(1, "", "x"),), free_bytes=0)
+    assert len(found) == 4

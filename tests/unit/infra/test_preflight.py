@@ -1,0 +1,121 @@
+"""The look at the host: every reason to refuse at once, nothing changed; what was stopped starts again."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from dbserver.docker import host, ports
+from dbserver.docker.host import Directory
+from dbserver.docker.ports import Holder
+from infra import preflight
+from infra.settings import Settings, load
+from tests.unit.fakes import NO_CONTAINER, Failed, Programs, inspected, printed
+
+NO_NETWORK = Failed("Error response from daemon: network nginx-network not found")
+ROOMY = 10 * 1024**3
+
+
+@pytest.fixture
+def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """A host without containers on which everything fits."""
+    network = {"Name": "nginx-network", "Id": "n", "Driver": "bridge", "IPAM": {}}
+    programs.answer("network inspect", json.dumps([network]))
+    programs.answer("image inspect", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]))
+    programs.answer("container inspect", NO_CONTAINER)
+    monkeypatch.setattr(ports, "holders", lambda _: [])
+    monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, free_bytes=ROOMY))
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "unit")
+    return programs
+
+
+def refused(settings: Settings) -> str:
+    with pytest.raises(preflight.HostError) as caught:
+        preflight.examine(settings)
+    return str(caught.value)
+
+
+@pytest.mark.usefixtures("fitting")
+def test_a_host_that_fits_gives_the_identities_of_the_images() -> None:
+    found = preflight.examine(load({})).images
+    assert {server: (image.name, image.identity) for server, image in found.items()} == {
+        "postgres": ("postgres:17", "sha256:1"),
+        "redis": ("redis:8", "sha256:1"),
+    }
+
+
+def test_every_reason_is_told_at_once(fitting: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitting.answer("network inspect", NO_NETWORK)
+    monkeypatch.setattr(ports, "holders", lambda _: [Holder("container another")])
+    monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, version="16", free_bytes=1))
+    lines = refused(load({})).splitlines()
+    assert lines[0] == "refused before anything was changed:"
+    reasons = ("nginx-network", "port 5432", "port 6379", "data of PostgreSQL 16", "/data/db-server/redis: only 0 MB")
+    for part in reasons:
+        assert any(part in line for line in lines[1:]), (part, lines)
+
+
+def test_nothing_is_started_on_a_host_that_is_refused(fitting: Programs) -> None:
+    fitting.answer("network inspect", NO_NETWORK)
+    fitting.answer("container inspect", printed(inspected(Status="exited")))
+    refused(load({}))
+    assert not fitting.started("docker start")
+
+
+def test_a_missing_network_is_no_reason_where_the_stack_creates_it(fitting: Programs) -> None:
+    fitting.answer("network inspect", NO_NETWORK)
+    assert preflight.examine(load({"network": {"create": True}})).images
+
+
+def stopped(stack: str, state: str = "exited") -> dict[str, Any]:
+    entry = inspected(Status=state)
+    entry["Config"]["Labels"]["com.database.stack"] = stack
+    return entry
+
+
+def test_a_container_of_this_stack_that_was_stopped_is_started_in_an_update(fitting: Programs) -> None:
+    fitting.answer("container inspect", printed(stopped("unit")))
+    fitting.answer("docker start", "")
+    preflight.examine(load({}))
+    assert len(fitting.started("docker start db-server-postgres")) == 1
+
+
+@pytest.mark.parametrize("entry", [stopped("another"), stopped("unit", "running")], ids=["another stack's", "running"])
+def test_a_container_of_another_stack_or_one_that_runs_is_not_started(fitting: Programs, entry: Any) -> None:
+    fitting.answer("container inspect", printed(entry))
+    preflight.examine(load({}))
+    assert not fitting.started("docker start")
+
+
+def test_a_preview_starts_nothing(fitting: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    fitting.answer("container inspect", printed(stopped("unit")))
+    preflight.examine(load({}))
+    assert not fitting.started("docker start")
+
+
+def test_the_directory_of_our_own_running_container_is_not_looked_at_again(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def look(path: str, *_: Any) -> Directory:
+        looked.append(path)
+        return Directory(path, free_bytes=ROOMY)
+
+    entry = inspected()
+    entry["Config"]["Labels"]["com.database.image"] = "sha256:1"
+    fitting.answer("container inspect", printed(entry))
+    monkeypatch.setattr(host, "inspect_directory", look)
+    preflight.examine(load({}))
+    assert looked == ["/data/db-server/redis"]
+
+
+def test_a_port_of_our_own_stopped_container_that_another_took_is_refused(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit")))
+    monkeypatch.setattr(ports, "holders", lambda port: [Holder("nc (pid 7)")] if port == 5432 else [])
+    assert "port 5432 is taken by nc (pid 7)" in refused(load({}))

@@ -1,0 +1,420 @@
+"""The whole program under mocks: what it declares, and one test for each trap of the provider."""
+
+import base64
+import json
+import pickle
+import re
+from typing import Any
+
+import dill  # type: ignore[import-untyped]
+import pulumi
+import pytest
+import yaml
+
+from dbserver import contract
+from dbserver.docker.containers import daemon_error
+from infra import configuration
+from infra.network import NetworkProvider
+from infra.password import PasswordProvider
+from infra.postgres_server import PostgresProvider
+from infra.preflight import HostError
+from infra.redis_server import RedisProvider
+from infra.server import ServerProvider
+from infra.settings import Settings
+from tests.unit.program import GENERATED, GIVEN, IDENTITY, ROOT, declare, is_secret, opened, places, run
+
+SERVERS = ("postgres", "redis")
+PROVIDERS = [NetworkProvider, PasswordProvider, PostgresProvider, RedisProvider]
+CONTAINER = "docker:index/container:Container"
+DYNAMIC = "pulumi-python:dynamic/db-server"
+DURATIONS = ("interval", "timeout", "startPeriod", "startInterval")
+GO_UNITS = ((3600, "h"), (60, "m"), (1, "s"))
+
+each_server = pytest.mark.parametrize("server", SERVERS)
+
+
+def go_form(seconds: int) -> str:
+    """Return whole seconds as Go prints them: 60 -> 1m0s."""
+    hours, minutes = seconds // 3600, seconds // 60
+    return (f"{hours}h" if hours else "") + (f"{minutes % 60}m" if minutes else "") + f"{seconds % 60}s"
+
+
+def seconds_of(duration: str) -> int:
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", duration)
+    assert parts, f"{duration!r} is no duration of whole seconds"
+    return sum(int(part or 0) * unit for part, (unit, _) in zip(parts.groups(), GO_UNITS, strict=True))
+
+
+# What is declared -----------------------------------------------------------
+
+
+def test_the_program_declares_exactly_two_containers_their_servers_and_a_password() -> None:
+    assert declare().types() == {
+        "admin-password": f"{DYNAMIC}:Password",
+        "postgres": CONTAINER,
+        "postgres-server": f"{DYNAMIC}:PostgresServer",
+        "redis": CONTAINER,
+        "redis-server": f"{DYNAMIC}:RedisServer",
+    }
+
+
+def test_a_network_to_create_is_one_resource_more() -> None:
+    declared = declare(network={"name": "dev-net", "create": True})
+    assert set(declared.types()) - set(declare().types()) == {"network"}
+    assert declared.resources["network"].inputs["name"] == "dev-net"
+    assert declared.types()["network"] == f"{DYNAMIC}:Network"
+
+
+def test_a_network_of_someone_else_is_no_resource() -> None:
+    assert "network" not in declare(network={"name": "dev-net", "create": False}).types()
+
+
+@each_server
+def test_a_container_waits_for_the_network_that_the_stack_creates(server: str) -> None:
+    request = declare(network={"create": True}).resources[server].request
+    assert any(urn.endswith("Network::network") for urn in request.dependencies), list(request.dependencies)
+
+
+def test_a_password_that_is_given_is_not_generated() -> None:
+    assert "admin-password" not in declare(adminPassword=GIVEN).types()
+
+
+def test_the_exports_are_the_documented_ones() -> None:
+    exports = declare().exports
+    assert set(exports) == {
+        "network", "dataDirectory", "postgres", "redis", "adminUser", "adminDatabase", "adminPassword",
+    }  # fmt: skip
+    assert exports["postgres"] == {
+        "host": "db-server-postgres", "port": 5432, "publishedAddress": "127.0.0.1", "publishedPort": 5432,
+        "containerId": "postgres-id", "image": "postgres:17", "imageIdentity": IDENTITY["postgres"], "version": "1.2",
+    }  # fmt: skip
+    assert exports["redis"] == {
+        "host": "db-server-redis", "port": 6379, "publishedAddress": "127.0.0.1", "publishedPort": 6379,
+        "containerId": "redis-id", "image": "redis:8", "imageIdentity": IDENTITY["redis"], "version": "1.2",
+    }  # fmt: skip
+
+
+def test_the_exported_password_is_the_one_given_and_a_secret() -> None:
+    exported = declare(adminPassword=GIVEN).exports["adminPassword"]
+    assert is_secret(exported)
+    assert opened(exported) == GIVEN
+
+
+def test_the_exported_password_is_the_generated_one_and_a_secret() -> None:
+    exported = declare().exports["adminPassword"]
+    assert is_secret(exported)
+    assert opened(exported) == GENERATED
+
+
+def test_names_ports_directories_and_network_are_all_configuration() -> None:
+    declared = declare(
+        network={"name": "other-net"},
+        dataDirectory="/srv/other",
+        postgres={"containerName": "other-pg", "port": 15432, "adminUser": "boss", "image": "postgres:18"},
+        redis={"containerName": "other-redis", "port": 16379, "image": "redis:7"},
+    )
+    for server, name, image, port in (
+        ("postgres", "other-pg", "postgres:18", 15432),
+        ("redis", "other-redis", "redis:7", 16379),
+    ):
+        container = declared.container(server)
+        assert (container["name"], container["image"], container["ports"][0]["external"]) == (name, image, port)
+        assert container["networksAdvanced"][0]["name"] == "other-net"
+        assert container["mounts"][0]["source"] == f"/srv/other/{server}"
+    assert "POSTGRES_USER=boss" in declared.container("postgres")["envs"]
+    everything = json.dumps([registered.raw for registered in declared.resources.values()])
+    for default in ("db-server-postgres", "db-server-redis", "/data/db-server", "nginx-network", "dbadmin"):
+        assert default not in everything, f"the default {default} is still used beside another configuration"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_committed_stacks_are_declared_without_a_fault(stack: str) -> None:
+    stored = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    values = {key.removeprefix("db-server:"): value for key, value in stored.items()}
+    assert ("network" in declare(**values).types()) == (stack == "dev")
+
+
+def test_the_main_program_is_one_screen() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 40
+
+
+# Traps of the provider --------------------------------------------------------
+
+
+@each_server
+def test_a_container_is_deleted_before_its_replacement_is_created(server: str) -> None:
+    request = declare().resources[server].request
+    assert request.deleteBeforeReplaceDefined
+    assert request.deleteBeforeReplace
+
+
+@each_server
+def test_a_changed_health_check_replaces_the_container(server: str) -> None:
+    assert list(declare().resources[server].request.replaceOnChanges) == ["healthcheck"]
+
+
+@each_server
+def test_every_duration_is_written_as_docker_gives_it_back(server: str) -> None:
+    check = declare().container(server)["healthcheck"]
+    written = {name: check[name] for name in DURATIONS if name in check}
+    assert {"interval", "timeout", "startPeriod"} <= set(written)
+    assert written == {name: go_form(seconds_of(text)) for name, text in written.items()}
+
+
+@each_server
+@pytest.mark.parametrize(("memory", "megabytes"), [("512m", 512), ("2g", 2048)])
+def test_both_memory_limits_are_the_same_or_the_daemon_doubles_the_second(
+    server: str, memory: str, megabytes: int
+) -> None:
+    sections: dict[str, Any] = {server: {"memory": memory}}
+    container = declare(**sections).container(server)
+    assert (container["memory"], container["memorySwap"]) == (megabytes, megabytes)
+
+
+@each_server
+def test_a_container_has_60_seconds_to_stop_also_when_it_is_deleted(server: str) -> None:
+    container = declare().container(server)
+    assert (container["stopTimeout"], container["destroyGraceSeconds"]) == (60, 60)
+
+
+@each_server
+def test_a_deleted_container_leaves_its_volumes(server: str) -> None:
+    assert declare().container(server)["removeVolumes"] is False
+
+
+@each_server
+def test_no_word_of_a_command_is_empty(server: str) -> None:
+    command = declare(redis={"persistence": "none"}).container(server)["command"]
+    assert command
+    assert all(word.strip() for word in command), command
+
+
+@each_server
+def test_the_only_network_is_named_not_numbered_on_a_bridge(server: str) -> None:
+    container = declare(network={"name": "shared-net"}).container(server)
+    assert container["networkMode"] == "bridge"
+    assert [network["name"] for network in container["networksAdvanced"]] == ["shared-net"]
+
+
+@each_server
+def test_the_network_alias_is_the_name_that_compose_gave(server: str) -> None:
+    aliases = declare(**{server: {"containerName": "another"}}).container(server)["networksAdvanced"][0]["aliases"]
+    assert aliases == [server]
+
+
+@each_server
+def test_the_log_is_rotated_and_every_option_is_text(server: str) -> None:
+    container = declare().container(server)
+    assert container["logDriver"] == "json-file"
+    assert set(container["logOpts"]) == {"max-size", "max-file"}
+    assert all(isinstance(value, str) for value in container["logOpts"].values()), container["logOpts"]
+
+
+@each_server
+def test_a_container_that_was_only_stopped_is_not_reported_as_changed(server: str) -> None:
+    assert declare().container(server)["mustRun"] is False
+
+
+@each_server
+def test_the_slow_wait_of_the_provider_is_not_used(server: str) -> None:
+    assert declare().container(server)["wait"] is False
+
+
+@each_server
+def test_the_labels_say_what_runs_and_show_a_new_image_under_an_old_name(server: str) -> None:
+    labels = {entry["label"]: entry["value"] for entry in declare().container(server)["labels"]}
+    assert labels == {
+        contract.LABEL_SERVER: server,
+        contract.LABEL_VERSION: {"postgres": "17", "redis": "8"}[server],
+        contract.LABEL_STACK: "unit",
+        contract.LABEL_IMAGE: IDENTITY[server],
+    }
+
+
+@each_server
+def test_the_image_has_the_same_name_wherever_it_is_named(server: str) -> None:
+    declared = declare()
+    named = {
+        declared.container(server)["image"],
+        declared.container(f"{server}-server")["image"],
+        declared.exports[server]["image"],
+    }
+    assert named == {contract.DEFAULT_IMAGE[server]}
+
+
+@each_server
+def test_a_port_is_published_on_the_loopback_only(server: str) -> None:
+    port = contract.DEFAULT_PORT[server]
+    assert declare().container(server)["ports"] == [{"internal": port, "external": port, "ip": "127.0.0.1"}]
+
+
+@each_server
+def test_data_and_configuration_are_bind_mounts_and_the_configuration_is_read_only(server: str) -> None:
+    data, config = declare().container(server)["mounts"]
+    expected = {"postgres": "/var/lib/postgresql/data", "redis": "/data"}[server]
+    assert data == {"type": "bind", "source": f"/data/db-server/{server}", "target": expected}
+    assert config == {
+        "type": "bind",
+        "source": f"/data/db-server/config/{server}",
+        "target": contract.INNER_CONFIG[server],
+        "readOnly": True,
+    }
+
+
+@each_server
+def test_a_container_comes_back_by_itself(server: str) -> None:
+    assert declare().container(server)["restart"] == "always"
+
+
+def test_the_data_directory_is_explicit_so_that_every_image_version_uses_the_mount() -> None:
+    container = declare().container("postgres")
+    assert f"PGDATA={container['mounts'][0]['target']}" in container["envs"]
+
+
+def test_a_new_data_directory_has_utf8_checksums_scram_and_a_database_of_the_administrator() -> None:
+    envs = dict(entry.split("=", 1) for entry in declare().container("postgres")["envs"])
+    assert envs["POSTGRES_DB"] == envs["POSTGRES_USER"] == "dbadmin"
+    arguments = envs["POSTGRES_INITDB_ARGS"].split()
+    assert {"--encoding=UTF8", "--data-checksums", "--auth-host=scram-sha-256"} <= set(arguments)
+
+
+def test_the_health_check_of_postgres_asks_as_the_administrator() -> None:
+    declared = declare(postgres={"adminUser": "boss"})
+    check = ["CMD", "pg_isready", "-U", "boss", "-d", "postgres"]
+    assert declared.container("postgres")["healthcheck"]["tests"] == check
+
+
+def test_the_health_check_of_redis_takes_pong_and_nothing_else() -> None:
+    check = ["CMD-SHELL", '[ "$(redis-cli ping 2>&1)" = PONG ]']
+    assert declare().container("redis")["healthcheck"]["tests"] == check
+
+
+@each_server
+def test_a_container_is_prepared_by_a_hook_before_it_is_created_and_never_in_a_preview(server: str) -> None:
+    declared = declare()
+    assert list(declared.resources[server].request.hooks.before_create) == [f"prepare-{server}"]
+    assert declared.hooks[f"prepare-{server}"].opts is None
+
+
+# Settings ---------------------------------------------------------------------
+
+
+def test_another_postgres_setting_leaves_both_containers_as_they_are() -> None:
+    one, other = declare(), declare(postgres={"settings": {"work_mem": "7MB"}, "maxConnections": 77})
+    for server in SERVERS:
+        assert one.resources[server].raw == other.resources[server].raw
+    assert other.container("postgres-server")["settings"]["work_mem"] == "7MB"
+    assert other.container("postgres-server")["settings"]["max_connections"] == "77"
+
+
+def test_another_eviction_policy_or_persistence_leaves_both_containers_as_they_are() -> None:
+    one, other = declare(), declare(redis={"evictionPolicy": "allkeys-lru", "persistence": "none"})
+    for server in SERVERS:
+        assert one.resources[server].raw == other.resources[server].raw
+    assert other.container("redis-server")["settings"]["maxmemory-policy"] == "allkeys-lru"
+
+
+@each_server
+def test_the_gate_of_a_server_runs_again_for_a_new_container(server: str) -> None:
+    gate = declare().container(f"{server}-server")
+    assert gate["containerId"] == f"{server}-id"
+    assert gate["configDirectory"] == f"/data/db-server/config/{server}"
+
+
+# Secrets ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("configured", "password"), [({"adminPassword": GIVEN}, GIVEN), ({}, GENERATED)])
+def test_the_password_stands_in_one_secret_property_and_nowhere_else(configured: dict[str, Any], password: str) -> None:
+    declared = declare(**configured)
+    inputs = {name: registered.raw for name, registered in declared.resources.items()}
+    assert list(places(inputs, password)) == ["postgres-server.adminPassword(secret)"]
+    assert list(places(declared.exports, password)) == ["adminPassword(secret)"]
+
+
+def test_the_first_password_of_a_new_server_is_one_that_nobody_knows() -> None:
+    envs = declare().container("postgres")["envs"]
+    assert "POSTGRES_PASSWORD_FILE=/proc/sys/kernel/random/uuid" in envs
+    assert not [entry for entry in envs if entry.startswith("POSTGRES_PASSWORD=")]
+
+
+@pytest.mark.parametrize(("name", "secret"), [("admin-password", "value"), ("postgres-server", "adminPassword")])
+def test_what_a_resource_reads_back_of_a_password_stays_secret(name: str, secret: str) -> None:
+    assert list(declare().resources[name].request.additionalSecretOutputs) == [secret]
+
+
+# Dynamic providers ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_is_stored_as_a_reference_so_that_new_code_shows_no_difference(provider: type[Any]) -> None:
+    stored = dill.dumps(provider(), recurse=True)
+    assert len(stored) < 200
+    assert type(pickle.loads(stored)) is provider
+    assert provider.__module__.startswith("infra.")
+
+
+@pytest.mark.parametrize("provider", [*PROVIDERS, ServerProvider])
+def test_the_reference_to_a_provider_is_no_secret(provider: type[Any]) -> None:
+    assert provider.serialize_as_secret_always is False
+
+
+@pytest.mark.parametrize("name", ["admin-password", "network", "postgres-server", "redis-server"])
+def test_the_registered_provider_is_a_readable_reference(name: str) -> None:
+    stored = declare(network={"create": True}).resources[name].raw["__provider"]
+    assert isinstance(stored, str), "the reference is stored as a secret"
+    assert len(base64.b64decode(stored)) < 200
+    assert type(pickle.loads(base64.b64decode(stored))).__module__.startswith("infra.")
+
+
+# Faults ----------------------------------------------------------------------------
+
+
+def test_configuration_faults_end_the_run_all_at_once_and_declare_nothing() -> None:
+    ended = run({"redi": {}, "dataDirectory": "data", "postgres": {"port": 0, "memory": "12x"}})
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    for path in ("redi", "dataDirectory", "postgres.port", "postgres.memory"):
+        assert re.search(rf"^  {re.escape(path)}: ", str(ended.fault), re.MULTILINE), str(ended.fault)
+    assert (ended.resources, ended.exports) == ({}, {})
+
+
+def test_the_host_is_not_examined_where_the_configuration_has_faults() -> None:
+    def examine(_: Settings) -> Any:
+        pytest.fail("the host was examined")
+
+    assert isinstance(run({"unknown": "key"}, examine).fault, pulumi.RunError)
+
+
+def test_a_host_that_is_refused_ends_the_run_with_every_reason_and_declares_nothing() -> None:
+    def examine(_: Settings) -> Any:
+        raise HostError("refused before anything was changed:\n  first reason\n  second reason")
+
+    ended = run({}, examine)
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert "first reason" in str(ended.fault)
+    assert "second reason" in str(ended.fault)
+    assert (ended.resources, ended.exports) == ({}, {})
+
+
+def test_a_daemon_that_does_not_answer_ends_the_run_with_the_way_out() -> None:
+    def examine(_: Settings) -> Any:
+        raise daemon_error("Cannot connect to the Docker daemon")
+
+    ended = run({}, examine)
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert "HINT: sudo systemctl start docker" in str(ended.fault)
+    assert ended.resources == {}
+
+
+def test_the_typed_keys_of_the_project_file_are_the_keys_of_the_settings() -> None:
+    typed = set(yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"])
+    known = {field.alias for field in Settings.model_fields.values()}
+    # A key without a default is required by the engine, so an optional secret is not typed.
+    assert known - typed == {"adminPassword"}
+    assert typed - known == set()
+
+
+def test_every_object_of_the_project_file_is_read_as_one() -> None:
+    typed = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    structured = {key for key, entry in typed.items() if entry["type"] != "string"}
+    assert structured == set(configuration.STRUCTURED)

@@ -1,0 +1,1 @@
+"""How a bare machine gets its parts; nothing needs this room at run time."""
