@@ -8,7 +8,9 @@ from pathlib import Path
 from types import FrameType
 
 from bench import report, start
+from bench.commands import MeasurementError
 from bench.figures import Table, render
+from dbserver.errors import DbServerError
 from tools import machine
 from tools.steps import Steps
 
@@ -51,3 +53,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("interrupted; what was started has been removed", file=sys.stderr)
         sys.exit(130)
+    except (MeasurementError, DbServerError) as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(1)

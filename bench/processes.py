@@ -11,17 +11,17 @@ import psutil
 from bench.figures import Table
 
 INTERVAL_SECONDS = 0.01
-# The first that matches names the process: (a word of its command line, what it is).
-ROLES = (
-    ("pulumi-resource-docker", "docker plugin"),
-    ("pulumi-resource-pulumi-python", "dynamic provider"),
-    ("pulumi.dynamic", "dynamic provider"),
-    ("pulumi-language-python-exec", "the program"),
-    ("pip", "language host's look at installed packages (pip)"),
-    ("pulumi-language-python", "language host"),
-    ("pulumi", "engine"),
-    ("docker", "docker commands"),
-)
+# The first word of a command line that is one of these tells what the process is.
+ROLES = {
+    "pulumi-resource-docker": "docker plugin",
+    "pulumi-resource-pulumi-python": "dynamic provider",
+    "pulumi.dynamic": "dynamic provider",
+    "pulumi-language-python-exec": "the program",
+    "pip": "language host's look at installed packages (pip)",
+    "pulumi-language-python": "language host",
+    "pulumi": "engine",
+    "docker": "docker commands",
+}
 
 
 @dataclass
@@ -37,8 +37,8 @@ class Seen:
 def role(command_line: Sequence[str]) -> str:
     """Return what a process is, by the names in its command line."""
     words = [PurePath(word).name for word in command_line[:6]]
-    for name, meaning in ROLES:
-        if any(word in (name, f"{name}.py") for word in words):
+    for word in words:
+        if meaning := ROLES.get(word.removesuffix(".py")):
             return meaning
     return f"other ({words[0]})" if words else "other"
 

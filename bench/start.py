@@ -117,18 +117,23 @@ def say(text: str) -> None:
 
 @contextmanager
 def _both() -> Iterator[tuple[Ours, Theirs]]:
-    stack = Stack(Path(tempfile.mkdtemp(prefix="dbs-bench-")))
-    try:
-        ours = Ours(stack)
-        say("each side once, unrecorded")
-        ours.forget()
-        ours.up()
-        theirs = Theirs(ours)
-        theirs.forget()
-        theirs.up_until_both_answer()
-        yield ours, theirs
-    finally:
-        stack.remove()
+    with tempfile.TemporaryDirectory(prefix="dbs-bench-", ignore_cleanup_errors=True) as directory:
+        stack = Stack(Path(directory))
+        try:
+            yield _started_once(stack)
+        finally:
+            stack.remove()
+
+
+def _started_once(stack: Stack) -> tuple[Ours, Theirs]:
+    say("each side once, unrecorded")
+    ours = Ours(stack)
+    ours.forget()
+    ours.up()
+    theirs = Theirs(ours)
+    theirs.forget()
+    theirs.up_until_both_answer()
+    return ours, theirs
 
 
 def _fresh(ours: Ours, theirs: Theirs, rounds: int) -> list[Comparison]:

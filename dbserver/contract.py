@@ -30,6 +30,10 @@ CONFIG_FILE = {POSTGRES: "postgresql.conf", REDIS: "redis.conf"}
 
 STOP_SECONDS = 60
 
+# How the program's own errors begin, so that a verb knows its exit code.
+FAULTY = "the configuration has faults; nothing was changed:"
+REFUSED = "refused before anything was changed:"
+
 
 def data_directory(root: str, server: str) -> str:
     """Return the host directory that holds a server's data."""

@@ -36,10 +36,10 @@ class Declared:
 
 def selected_stack(wanted: str | None = None) -> str:
     """Return the stack by flag, else PULUMI_STACK, else the one selected in this directory, else dev."""
-    return wanted or os.environ.get("PULUMI_STACK") or _workspace_stack() or contract.DEFAULT_STACK
+    return wanted or os.environ.get("PULUMI_STACK") or workspace_stack() or contract.DEFAULT_STACK
 
 
-def _workspace_stack() -> str | None:
+def workspace_stack() -> str | None:
     """Return what `pulumi stack select` stored: workspaces/<project>-<sha1 of Pulumi.yaml's path>-workspace.json."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     digest = hashlib.sha1(str(ROOT / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()

@@ -11,15 +11,17 @@ from typing import Any
 
 import psutil
 
-from dbserver import execute
-from dbserver.declared import ROOT
-from dbserver.errors import DbServerError, LockedError, UsageError
+from dbserver import contract, execute
+from dbserver.declared import ROOT, workspace_stack
+from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
 
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something has changed, and the program's own messages.
 CHANGE = re.compile(r"^ *([+~-]|\+-|-\+|\+\+|--) +\S+ \S+ (created|updated|deleted|replaced|imported)\b|\bwarning: ")
 # What the engine adds to an error, without telling an operator anything.
-NOISE = re.compile(r"^ *(error: update failed|pulumi:pulumi:Stack \(.*\):)$")
+NOISE = re.compile(
+    r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):)$"
+)
 COMMAND_SECONDS = 60
 
 
@@ -31,7 +33,7 @@ def require() -> None:
 
 def select(stack: str) -> None:
     """Select the stack and make it where it is new; quick where its state is there already."""
-    if not (_stack_file(stack).exists() and _local_backend()):
+    if not (_stack_file(stack).exists() and _local_backend() and workspace_stack() == stack):
         _pulumi("stack", "select", stack, "--create")
 
 
@@ -49,7 +51,7 @@ def up(stack: str, on_line: Callable[[str], None]) -> None:
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
     if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT) != 0:
-        raise DbServerError(f"the update of stack {stack} did not finish:\n{_errors(lines)}", _hint(lines))
+        raise _failure(stack, _errors(lines), _hint(lines))
 
 
 def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
@@ -75,7 +77,15 @@ def release_stale_lock(stack: str) -> list[int]:
 
 
 def _pulumi(*arguments: str) -> str:
-    return execute.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, timeout=COMMAND_SECONDS).stdout
+    try:
+        return execute.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, timeout=COMMAND_SECONDS).stdout
+    except CommandError as fault:
+        if "incorrect passphrase" in fault.output:
+            raise UsageError(
+                "the stack's encryptionsalt was made with another passphrase",
+                "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md",
+            ) from None
+        raise
 
 
 def _backend() -> str:
@@ -112,6 +122,14 @@ def _alive(lock: Mapping[str, Any]) -> bool:
         return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
+
+
+def _failure(stack: str, errors: str, hint: str) -> DbServerError:
+    """Return the error of the right kind: the program says itself what it refused."""
+    for mark, kind in ((contract.FAULTY, UsageError), (contract.REFUSED, RefusedError)):
+        if mark in errors:
+            return kind(errors.partition("error: ")[2] or errors, "correct that, then run ./scripts/start.sh again")
+    return DbServerError(f"the update of stack {stack} did not finish:\n{errors}", hint)
 
 
 def _errors(lines: list[str]) -> str:

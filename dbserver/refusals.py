@@ -17,6 +17,19 @@ def network(name: str, found: Network | None, *, create: bool) -> list[str]:
     return [f"network {name} does not exist; create it: docker network create {name}"]
 
 
+def owner(own: Container | None, stack: str, admin: str) -> list[str]:
+    """Another stack's server is not ours to take over; and data knows its administrator by one name."""
+    if own is None:
+        return []
+    other = own.labels.get(contract.LABEL_STACK)
+    if other and other != stack:
+        return [f"container {own.name} belongs to stack {other}; give this stack other containerNames, ports and data"]
+    known = own.environment.get("POSTGRES_USER", admin)
+    if known != admin:
+        return [f"postgres.adminUser: the data in {own.name} knows its administrator as {known}; set it to {known}"]
+    return []
+
+
 def publishes(own: Container | None, number: int) -> bool:
     """Return True where our own container holds the port already."""
     return bool(own and own.running and any(published == number for _, published in own.published.values()))

@@ -35,9 +35,9 @@ def examine(settings: Settings) -> Host:
         reasons = refusals.network(settings.network.name, network.result(), create=settings.network.create)
         reasons += [reason for judgement in judged for reason in judgement.result()]
     if reasons:
-        raise HostError("refused before anything was changed:\n  " + "\n  ".join(reasons))
+        raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     if not pulumi.runtime.is_dry_run():
-        _start_what_was_stopped(list(existing.values()))
+        _start_what_was_stopped(settings, list(existing.values()))
     return Host(found)
 
 
@@ -52,16 +52,28 @@ def _image(settings: Settings, server: str) -> Image:
 def _server_reasons(settings: Settings, server: str, image: Image, container: Container | None) -> list[str]:
     port = _declared(settings, server).port
     path = contract.data_directory(settings.data_directory, server)
-    reasons = [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
+    reasons = refusals.owner(container, pulumi.get_stack(), settings.postgres.admin_user)
+    reasons += [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
     if refusals.settled(container, image, path, server):
         return reasons
     directory = host.inspect_directory(path, image.name, server)
     return reasons + refusals.directory(server, directory, image, container)
 
 
-def _start_what_was_stopped(existing: list[Container]) -> None:
+def _start_what_was_stopped(settings: Settings, existing: list[Container]) -> None:
     """Start containers of this stack that were only stopped: the engine does not look whether they run."""
     for container in existing:
-        if container.belongs_to(pulumi.get_stack()) and container.state in ("exited", "created"):
+        if (
+            container.belongs_to(pulumi.get_stack())
+            and container.state in ("exited", "created")
+            and _stays(settings, container)
+        ):
             pulumi.log.info(f"starting container {container.name}, which was stopped")
             containers.start(container.name)
+
+
+def _stays(settings: Settings, container: Container) -> bool:
+    """Return False where the data directory is declared elsewhere by now: the engine replaces such a container."""
+    server = container.labels[contract.LABEL_SERVER]
+    path = contract.data_directory(settings.data_directory, server)
+    return container.mounts.get(contract.INNER_DATA[server]) == path

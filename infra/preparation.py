@@ -27,7 +27,7 @@ def prepare_redis(plan: ContainerPlan, wanted: Mapping[str, str]) -> None:
     data = host.inspect_directory(contract.data_directory(plan.data_root, plan.server), plan.image.name, "redis")
     first = redis_settings.first_settings(
         wanted,
-        has_append_only=data.holds(redis_settings.APPEND_ONLY_DIRECTORY),
+        has_append_only=any(data.holds(name) for name in redis_settings.APPEND_ONLY_FILES),
         has_snapshot=data.holds(redis_settings.SNAPSHOT_FILE),
     )
     prepare_container(plan, {contract.CONFIG_FILE[contract.REDIS]: redis_settings.render(first)})

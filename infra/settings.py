@@ -59,7 +59,7 @@ class SettingsError(Exception):
     """The configuration has faults; nothing was declared."""
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("the configuration has faults; nothing was changed:\n  " + "\n  ".join(faults))
+        super().__init__(f"{contract.FAULTY}\n  " + "\n  ".join(faults))
         self.faults = faults
 
 

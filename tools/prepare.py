@@ -12,8 +12,6 @@ from tools import docker_engine, docker_plugin, images, pulumi_engine
 from tools.machine import Machine, Missing, here, report
 from tools.steps import Steps
 
-INTERRUPTED = 130
-
 
 @dataclass(frozen=True)
 class Options:
@@ -115,7 +113,7 @@ def guarded(action: Callable[[Steps, Machine], int]) -> int:
         return int(action(steps, machine))
     except KeyboardInterrupt:
         steps.say("interrupted; what is finished is kept, run it again to go on")
-        return INTERRUPTED
+        return int(Exit.FAILED)
     except DbServerError as failure:
         steps.say(f"error: {failure}")
         return int(failure.exit_code)

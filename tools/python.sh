@@ -55,7 +55,7 @@ watched() {
     local what=$1 started=$SECONDS next=15 status; shift
     "$@" >>"$log" 2>&1 </dev/null &
     local child=$!
-    trap 'kill -TERM '"$child"' 2>/dev/null; say "interrupted; the next start makes the environment again"; exit 130' INT TERM
+    trap 'kill -TERM '"$child"' 2>/dev/null; say "interrupted; the next start makes the environment again"; exit 1' INT TERM
     while kill -0 "$child" 2>/dev/null; do
         sleep 0.2
         if (( SECONDS - started >= next )); then

@@ -26,6 +26,7 @@ class Container:
     restarts: int
     started_at: str
     labels: dict[str, str]
+    environment: dict[str, str]
     mounts: dict[str, str]
     published: dict[str, tuple[str, int]]
     networks: tuple[str, ...]
@@ -110,6 +111,7 @@ def _container(entry: dict[str, Any]) -> Container:
         restarts=entry["RestartCount"],
         started_at=state["StartedAt"],
         labels=config.get("Labels") or {},
+        environment=dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry),
         mounts={mount["Destination"]: mount["Source"] for mount in entry.get("Mounts") or []},
         published=_published(entry["HostConfig"].get("PortBindings") or {}),
         networks=tuple(entry["NetworkSettings"]["Networks"]),

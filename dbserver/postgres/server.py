@@ -69,7 +69,7 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
         write_file(directory, before, image)
         raise
     reload(server, wanted)
-    if pending(server, wanted):
+    if pending(server):
         _restart(server, before, directory, image)
 
 
@@ -122,9 +122,9 @@ def setting_states(server: Server, wanted: Mapping[str, str]) -> dict[str, dict[
     return dict(json.loads(server.query(sql.setting_states(list(wanted)))))
 
 
-def pending(server: Server, wanted: Mapping[str, str]) -> bool:
-    """Return True where a setting waits for a restart."""
-    return any(state["pending"] for state in setting_states(server, wanted).values())
+def pending(server: Server) -> bool:
+    """Return True where a setting waits for a restart, one that is no longer declared included."""
+    return server.query(sql.PENDING) == "t"
 
 
 def actual_settings(server: Server, declared: Mapping[str, str]) -> dict[str, str]:

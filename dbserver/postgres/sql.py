@@ -74,5 +74,6 @@ def reset_overrides(names: Sequence[str]) -> str:
     return "".join(f"ALTER SYSTEM RESET {identifier(name)};\n" for name in names)
 
 
+PENDING = "SELECT EXISTS (SELECT FROM pg_settings WHERE pending_restart);\n"
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"

@@ -22,6 +22,8 @@ EVICTION_POLICIES = (
 SNAPSHOT_POINTS = "3600 1 300 100 60 10000"
 APPEND_ONLY_DIRECTORY = "appendonlydir"
 SNAPSHOT_FILE = "dump.rdb"
+# Redis before 7 kept one file, which a newer one takes over into the directory.
+APPEND_ONLY_FILES = (APPEND_ONLY_DIRECTORY, "appendonly.aof")
 
 
 def derived(memory: int, eviction_policy: str, persistence: Persistence) -> dict[str, str]:

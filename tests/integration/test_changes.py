@@ -32,9 +32,13 @@ def test_a_setting_that_reloads_leaves_the_server_running(running: Stack) -> Non
 
 def test_a_setting_that_needs_a_restart_restarts_the_same_container(running: Stack) -> None:
     ids, started = running.ids(), running.started_at(running.postgres)
-    running.configure(postgres={"maxConnections": 77})
+    running.configure(postgres={"maxConnections": 77, "settings": {"wal_level": "logical"}})
     running.start().ok()
     assert running.ids() == ids
+    assert running.sql("SHOW wal_level") == "logical"
+    running.configure(postgres={"settings": {}})
+    running.start().ok()
+    assert running.sql("SHOW wal_level") == "replica"
     assert running.started_at(running.postgres) != started
     assert running.sql("SHOW max_connections") == "77"
     assert "was shut down at" in run("docker", "logs", running.postgres).text
@@ -151,4 +155,6 @@ def test_a_faulty_configuration_is_refused_whole_before_anything_changes(running
         for path in ("postgres.port", "postgres.colour", "redis.memory"):
             assert path in done.text
         assert "Traceback" not in done.text
+    assert done.code == 2
+    assert "error occurred" not in done.err
     assert running.ids() == ids

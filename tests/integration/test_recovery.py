@@ -45,6 +45,16 @@ def test_stop_refresh_and_up_keep_the_containers_and_the_data(running: Stack) ->
     assert_clean(running)
 
 
+def test_a_stopped_stack_whose_data_was_moved_serves_them_from_there(running: Stack) -> None:
+    keep_something(running)
+    running.script("stop.sh").ok()
+    moved = running.directory / "moved"
+    running.data.rename(moved)
+    running.configure(dataDirectory=str(moved))
+    running.start().ok()
+    assert_kept(running)
+
+
 def test_removed_containers_come_back_with_their_data(running: Stack) -> None:
     keep_something(running)
     for name in (running.postgres, running.redis):

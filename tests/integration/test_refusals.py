@@ -20,6 +20,7 @@ def assert_refused(stack: Stack, *parts: str) -> None:
         for part in parts:
             assert part in done.text, done.text
         assert "Traceback" not in done.text
+    assert done.code == 5, done.text
     assert run("docker", "ps", "-aq", "--filter", f"label=com.database.stack={stack.name}").out == ""
 
 
@@ -90,6 +91,27 @@ def test_a_port_taken_by_another_container_is_refused_by_its_name(
     second = make_stack("second")
     second.configure(redis={"port": running.redis_port})
     assert_refused(second, f"port {running.redis_port} is taken by container {running.redis}")
+
+
+def test_the_servers_of_another_stack_are_not_taken_over(running: Stack, make_stack: Callable[[str], Stack]) -> None:
+    second = make_stack("second")
+    second.configure(
+        postgres={"containerName": running.postgres, "port": running.postgres_port},
+        redis={"containerName": running.redis, "port": running.redis_port},
+        dataDirectory=str(running.data),
+    )
+    ids = running.ids()
+    assert_refused(second, f"belongs to stack {running.name}")
+    assert running.ids() == ids
+
+
+def test_another_name_for_the_administrator_of_existing_data_is_refused(running: Stack) -> None:
+    ids = running.ids()
+    running.configure(postgres={"adminUser": "another"})
+    done = running.start()
+    assert done.code == 5, done.text
+    assert "knows its administrator as dbadmin" in done.err
+    assert running.ids() == ids
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def test_a_container_is_read_from_what_docker_prints(programs: Programs) -> None
         restarts=0,
         started_at="2026-01-01T00:00:01Z",
         labels={"com.database.server": "postgres"},
+        environment={},
         mounts={
             "/var/lib/postgresql/data": "/data/db-server/postgres",
             "/etc/postgresql": "/data/db-server/config/postgres",
