@@ -1,5 +1,7 @@
 """Reasons not to begin, each with the way out. Pure: facts in, texts out."""
 
+from collections.abc import Sequence
+
 from dbserver import contract
 from dbserver.docker.containers import Container
 from dbserver.docker.host import Directory
@@ -17,17 +19,19 @@ def network(name: str, found: Network | None, *, create: bool) -> list[str]:
     return [f"network {name} does not exist; create it: docker network create {name}"]
 
 
-def owner(own: Container | None, stack: str, admin: str) -> list[str]:
+def owners(existing: Sequence[Container], stack: str, admin: str) -> list[str]:
     """Another stack's server is not ours to take over; and data knows its administrator by one name."""
-    if own is None:
-        return []
-    other = own.labels.get(contract.LABEL_STACK)
-    if other and other != stack:
-        return [f"container {own.name} belongs to stack {other}; give this stack other containerNames, ports and data"]
-    known = own.environment.get("POSTGRES_USER", admin)
-    if known != admin:
-        return [f"postgres.adminUser: the data in {own.name} knows its administrator as {known}; set it to {known}"]
-    return []
+    reasons = []
+    for container in existing:
+        other = container.labels.get(contract.LABEL_STACK, stack)
+        known = container.environment.get("POSTGRES_USER", admin)
+        if other != stack:
+            hint = "give this stack other containerNames, ports and data"
+            reasons.append(f"container {container.name} belongs to stack {other}; {hint}")
+        elif known != admin:
+            hint = f"set postgres.adminUser to {known}"
+            reasons.append(f"the data in {container.name} knows its administrator as {known}; {hint}")
+    return reasons
 
 
 def publishes(own: Container | None, number: int) -> bool:

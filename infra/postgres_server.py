@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from dbserver.postgres import server, sql
+from dbserver.postgres import server
 from dbserver.postgres.scram import matches
 from infra.server import Properties, ServerProvider
 
@@ -18,16 +18,14 @@ class PostgresProvider(ServerProvider):
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
         running = server.Server(props["container"], props["adminUser"])
-        running.wait()
-        server.reconcile_admin(running, props["adminPassword"])
-        server.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
-        return {**props, "version": running.answer()["version"]}
+        version = running.wait()["version"]
+        server.converge(running, props["adminPassword"], props["settings"], props["configDirectory"], props["image"])
+        return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:
         """Return the settings in force, and no password where the server has another one."""
         running = server.Server(props["container"], props["adminUser"])
-        stored = running.query(sql.role_password(props["adminUser"]))
-        current = matches(stored, props["adminPassword"])
+        current = matches(server.state(running, props["settings"])["verifier"], props["adminPassword"])
         return {
             **props,
             "settings": server.actual_settings(running, props["settings"]),
@@ -38,6 +36,7 @@ class PostgresProvider(ServerProvider):
 class PostgresServer(Resource, module="db-server", name="PostgresServer"):
     """PostgreSQL as it runs: it answers, with these settings and this administrator."""
 
+    container: pulumi.Output[str]
     version: pulumi.Output[str]
 
     def __init__(self, resource_name: str, props: dict[str, Any], opts: pulumi.ResourceOptions) -> None:

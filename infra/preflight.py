@@ -25,6 +25,8 @@ class Host:
 
 def examine(settings: Settings) -> Host:
     """Return the images to run. Raises HostError with every reason at once, each with its way out."""
+    # Read here: the engine's settings belong to the thread, a worker would see another stack's name.
+    stack = pulumi.get_stack()
     names = {server: _declared(settings, server).container_name for server in contract.SERVERS}
     with ThreadPoolExecutor() as pool:
         network = pool.submit(networks.find, settings.network.name)
@@ -32,12 +34,13 @@ def examine(settings: Settings) -> Host:
         existing = containers.inspect(list(names.values()))
         found = {server: image.result() for server, image in resolving.items()}
         judged = [pool.submit(_server_reasons, settings, s, found[s], existing.get(names[s])) for s in names]
-        reasons = refusals.network(settings.network.name, network.result(), create=settings.network.create)
+        reasons = refusals.owners(list(existing.values()), stack, settings.postgres.admin_user)
+        reasons += refusals.network(settings.network.name, network.result(), create=settings.network.create)
         reasons += [reason for judgement in judged for reason in judgement.result()]
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     if not pulumi.runtime.is_dry_run():
-        _start_what_was_stopped(settings, list(existing.values()))
+        _start_what_was_stopped(settings, stack, list(existing.values()))
     return Host(found)
 
 
@@ -52,22 +55,17 @@ def _image(settings: Settings, server: str) -> Image:
 def _server_reasons(settings: Settings, server: str, image: Image, container: Container | None) -> list[str]:
     port = _declared(settings, server).port
     path = contract.data_directory(settings.data_directory, server)
-    reasons = refusals.owner(container, pulumi.get_stack(), settings.postgres.admin_user)
-    reasons += [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
+    reasons = [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
     if refusals.settled(container, image, path, server):
         return reasons
     directory = host.inspect_directory(path, image.name, server)
     return reasons + refusals.directory(server, directory, image, container)
 
 
-def _start_what_was_stopped(settings: Settings, existing: list[Container]) -> None:
+def _start_what_was_stopped(settings: Settings, stack: str, existing: list[Container]) -> None:
     """Start containers of this stack that were only stopped: the engine does not look whether they run."""
     for container in existing:
-        if (
-            container.belongs_to(pulumi.get_stack())
-            and container.state in ("exited", "created")
-            and _stays(settings, container)
-        ):
+        if container.belongs_to(stack) and container.state in ("exited", "created") and _stays(settings, container):
             pulumi.log.info(f"starting container {container.name}, which was stopped")
             containers.start(container.name)
 

@@ -1,58 +1,28 @@
 """The whole configuration, typed; every fault is reported at once, each with its path."""
 
-import posixpath
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, field_validator
 
 from dbserver import contract
+from dbserver.applications import Budget
 from dbserver.postgres import settings as postgres_settings
 from dbserver.redis import settings as redis_settings
-
-MIB = 1024 * 1024
-UNITS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
-
-
-def _bytes(value: object) -> object:
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmgt]?)(?:i?b)?", str(value).strip().lower())
-    if not match:
-        raise ValueError("should be an amount of memory such as 512m or 2g")
-    return int(float(match[1]) * UNITS[match[2]])
-
-
-def _text(value: object) -> object:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _setting_name(value: str) -> str:
-    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)?", value):
-        raise ValueError("is no name of a setting")
-    if reason := postgres_settings.MANAGED.get(value.lower()):
-        raise ValueError(f"cannot be set here: {reason}")
-    return value
-
-
-def _normal_path(value: str) -> str:
-    if posixpath.normpath(value) != value:
-        raise ValueError(f"should be written as {posixpath.normpath(value)}")
-    return value
-
-
-Memory = Annotated[int, BeforeValidator(_bytes)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-DockerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$")]
-ImageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9_./:@-]*$", max_length=255)]
-RoleName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
-HostPath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:,]*[^\x00-\x1f:,/]$"), AfterValidator(_normal_path)]
-SettingName = Annotated[str, AfterValidator(_setting_name)]
-# libpq normalises other characters before it hashes them (SASLprep); such a password would not be the one declared.
-PasswordText = Annotated[str, Field(min_length=8, max_length=512, pattern=r"^[\x20-\x7e]*$")]
-SettingValue = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[^\x00-\x1f]*$")]
+from infra.application_settings import Application, application_faults, written_once
+from infra.types import (
+    MIB,
+    DockerName,
+    HostPath,
+    ImageName,
+    Memory,
+    PasswordText,
+    Port,
+    RoleName,
+    Section,
+    SettingName,
+    SettingValue,
+)
 
 
 class SettingsError(Exception):
@@ -63,18 +33,14 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
-
-
-class Network(_Section):
+class Network(Section):
     """The network that the servers share with the applications."""
 
     name: DockerName = contract.DEFAULT_NETWORK
     create: bool = False
 
 
-class Postgres(_Section):
+class Postgres(Section):
     """The PostgreSQL server. `memory` is the container's limit in bytes."""
 
     image: ImageName = contract.DEFAULT_IMAGE[contract.POSTGRES]
@@ -83,15 +49,10 @@ class Postgres(_Section):
     admin_user: RoleName = contract.DEFAULT_ADMIN
     memory: Memory = Field(default=1024 * MIB, ge=256 * MIB)
     max_connections: int | None = Field(default=None, ge=10, le=10000)
+    admin_reserve: int = Field(default=10, ge=1, le=1000)
     settings: dict[SettingName, SettingValue] = Field(default_factory=dict)
 
-    @field_validator("settings")
-    @classmethod
-    def _written_once(cls, value: dict[str, str]) -> dict[str, str]:
-        names = [name.lower() for name in value]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"set twice, in other letters: {', '.join(twice)}")
-        return {name.lower(): text for name, text in value.items()}
+    _settings_written_once = field_validator("settings")(written_once)
 
     @field_validator("admin_user")
     @classmethod
@@ -105,8 +66,19 @@ class Postgres(_Section):
         """The settings in the server's file: derived from the memory, then what is declared."""
         return {**postgres_settings.derived(self.memory, self.max_connections), **self.settings}
 
+    def budget(self, applications: Sequence[Application]) -> Budget:
+        """The declared connections against max_connections."""
+        effective = self.effective_settings
+        reserved = effective.get("superuser_reserved_connections", "3"), effective.get("reserved_connections", "0")
+        return Budget(
+            applications=tuple((entry.name, entry.pool_size, entry.instances_per_colour) for entry in applications),
+            admin_reserve=self.admin_reserve,
+            superuser_reserve=sum(int(text) for text in reserved if text.isdigit()),
+            max_connections=int(effective["max_connections"]),
+        )
 
-class Redis(_Section):
+
+class Redis(Section):
     """The Redis server. `memory` is the container's limit in bytes."""
 
     image: ImageName = contract.DEFAULT_IMAGE[contract.REDIS]
@@ -115,6 +87,7 @@ class Redis(_Section):
     memory: Memory = Field(default=256 * MIB, ge=32 * MIB)
     eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]
     persistence: redis_settings.Persistence = "append-only"
+    access: Literal["open", "password"] = "open"
 
     @property
     def effective_settings(self) -> dict[str, str]:
@@ -122,7 +95,7 @@ class Redis(_Section):
         return redis_settings.derived(self.memory, self.eviction_policy, self.persistence)
 
 
-class Settings(_Section):
+class Settings(Section):
     """The stack's whole configuration."""
 
     network: Network = Field(default_factory=Network)
@@ -131,6 +104,7 @@ class Settings(_Section):
     admin_password: PasswordText | None = None
     postgres: Postgres = Field(default_factory=Postgres)
     redis: Redis = Field(default_factory=Redis)
+    applications: list[Application] = Field(default_factory=list)
 
 
 def load(values: Mapping[str, Any]) -> Settings:
@@ -144,6 +118,12 @@ def load(values: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(dict(values))
     except ValidationError as invalid:
         raise SettingsError([_fault(error) for error in invalid.errors(include_input=False)] + faults) from None
+    faults += application_faults(
+        settings.applications,
+        admin=settings.postgres.admin_user,
+        budget=settings.postgres.budget(settings.applications),
+        access=settings.redis.access,
+    )
     if faults:
         raise SettingsError(faults)
     return settings

@@ -23,8 +23,10 @@ def verifier(password: str, salt: bytes | None = None, iterations: int = ITERATI
     return f"SCRAM-SHA-256${iterations}:{_encoded(salt)}${_encoded(stored_key)}:{_encoded(server_key)}"
 
 
-def matches(stored: str, password: str) -> bool:
+def matches(stored: str | None, password: str) -> bool:
     """Return True where the stored verifier is this password's; False for any other form (md5, none)."""
+    if stored is None:
+        return False
     try:
         scheme, parameters, _ = stored.split("$")
         iterations, salt = parameters.split(":")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +42,24 @@ class Server:
         return self.answer()
 
 
-def reconcile_admin(server: Server, password: str) -> bool:
-    """Make the password and the administrator's own database what is declared; return True where something changed."""
-    stored = server.query(sql.role_password(server.admin))
-    if changed := not scram.matches(stored, password):
+def converge(server: Server, password: str, wanted: Mapping[str, str], directory: str, image: str) -> None:
+    """Bring the administrator and the settings to what is declared; nothing is done that is done already."""
+    found = state(server, wanted)
+    if not scram.matches(found["verifier"], password):
         server.query(sql.set_password(server.admin, scram.verifier(password)))
-    if not server.query(sql.database_exists(server.admin)):
+    if not found["database"]:
         server.query(sql.create_database(server.admin))
-        changed = True
-    return changed
+    apply_settings(server, found, wanted, directory, image)
 
 
-def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, image: str) -> None:
+def state(server: Server, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides what is to be done; see sql.state."""
+    return dict(json.loads(server.query(sql.state(server.admin, list(wanted)))))
+
+
+def apply_settings(
+    server: Server, found: Mapping[str, Any], wanted: Mapping[str, str], directory: str, image: str
+) -> None:
     """Write the settings to the host's file, reload, and restart only where a setting needs it.
 
     A file with faults is taken back before anything reads it, and so are
@@ -63,13 +69,15 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
     text, before = settings.render(wanted), current_file(server)
     if text != before:
         write_file(directory, text, image)
-    try:
-        refuse_faults(server)
-    except DbServerError:
-        write_file(directory, before, image)
-        raise
-    reload(server, wanted)
-    if pending(server):
+        try:
+            refuse_faults(server)
+        except DbServerError:
+            write_file(directory, before, image)
+            raise
+    if text != before or found["overridden"]:
+        reload(server, found["overridden"])
+        found = state(server, wanted)
+    if found["pending"]:
         _restart(server, before, directory, image)
 
 
@@ -102,10 +110,8 @@ def refuse_faults(server: Server) -> None:
         raise DbServerError(f"PostgreSQL refuses the settings: {named}", "correct them; the server runs on unchanged")
 
 
-def reload(server: Server, wanted: Mapping[str, str]) -> None:
+def reload(server: Server, overridden: Sequence[str]) -> None:
     """Undo overrides made by ALTER SYSTEM, reload, and wait until the new file is in force."""
-    states = setting_states(server, wanted)
-    overridden = [name for name, state in states.items() if str(state["file"]).endswith("postgresql.auto.conf")]
     if overridden:
         server.query(sql.reset_overrides(overridden))
     before = server.query(sql.LOAD_TIME)
@@ -120,11 +126,6 @@ def reload(server: Server, wanted: Mapping[str, str]) -> None:
 def setting_states(server: Server, wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return what the server says of these settings: value, file, pending restart."""
     return dict(json.loads(server.query(sql.setting_states(list(wanted)))))
-
-
-def pending(server: Server) -> bool:
-    """Return True where a setting waits for a restart, one that is no longer declared included."""
-    return server.query(sql.PENDING) == "t"
 
 
 def actual_settings(server: Server, declared: Mapping[str, str]) -> dict[str, str]:

@@ -26,9 +26,22 @@ def answer() -> str:
     )
 
 
-def role_password(role: str) -> str:
-    """Return the query for a role's stored verifier: one row where the role exists."""
-    return f"SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {literal(role)};\n"
+def state(role: str, settings: Sequence[str]) -> str:
+    """Return the query for all that decides what is to be done, as one JSON object.
+
+    `verifier` is null where the role is missing; `database` is whether the
+    role's own database exists; `overridden` are the settings that ALTER SYSTEM
+    has set, which would win over the declared file; `pending` is whether any
+    setting waits for a restart.
+    """
+    listed = ", ".join(literal(name.lower()) for name in settings)
+    overridden = f"lower(name) IN ({listed}) AND sourcefile LIKE '%postgresql.auto.conf'"
+    return (
+        f"SELECT json_build_object('verifier', (SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname ="
+        f" {literal(role)}), 'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(role)}),"
+        f" 'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE {overridden}),"
+        f" 'pending', EXISTS (SELECT FROM pg_settings WHERE pending_restart));\n"
+    )
 
 
 def set_password(role: str, verifier: str) -> str:
@@ -37,11 +50,6 @@ def set_password(role: str, verifier: str) -> str:
         "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
         f"ALTER ROLE {identifier(role)} PASSWORD {literal(verifier)};\n"
     )
-
-
-def database_exists(name: str) -> str:
-    """Return the query that gives one row where the database exists."""
-    return f"SELECT 1 FROM pg_database WHERE datname = {literal(name)};\n"
 
 
 def create_database(name: str) -> str:
@@ -74,6 +82,5 @@ def reset_overrides(names: Sequence[str]) -> str:
     return "".join(f"ALTER SYSTEM RESET {identifier(name)};\n" for name in names)
 
 
-PENDING = "SELECT EXISTS (SELECT FROM pg_settings WHERE pending_restart);\n"
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"

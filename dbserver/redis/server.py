@@ -63,7 +63,9 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
 
 def actual_settings(server: Server, names: Mapping[str, str]) -> dict[str, str]:
     """Return these settings as they are in force."""
-    return {name: _get(server, name) for name in names}
+    lines = server.command("CONFIG", "GET", *names).splitlines()
+    found = dict(zip(lines[::2], lines[1::2], strict=False))
+    return {name: found.get(name, "") for name in names}
 
 
 def write_file(directory: str, text: str, image: str) -> None:
@@ -108,11 +110,6 @@ def _wait_for(server: Server, reached: Callable[[dict[str, str]], bool]) -> None
             hint = f"docker logs {server.container}"
             raise DbServerError(f"{server.container} did not finish saving within {SAVE_SECONDS} s", hint)
         time.sleep(0.1)
-
-
-def _get(server: Server, name: str) -> str:
-    reply = server.command("CONFIG", "GET", name).splitlines()
-    return reply[1] if len(reply) > 1 else ""
 
 
 def _set(server: Server, name: str, value: str) -> None:

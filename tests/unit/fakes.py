@@ -98,6 +98,7 @@ def container(**changes: Any) -> Container:
         "state": "running", "health": "healthy", "exit_code": 0, "oom_killed": False, "restarts": 0,
         "started_at": "2026-01-01T00:00:00Z",
         "labels": {"com.database.stack": "unit", "com.database.image": IDENTITY},
+        "environment": {"PG_MAJOR": "17", "POSTGRES_USER": "dbadmin"},
         "mounts": {"/var/lib/postgresql/data": "/data/db-server/postgres"},
         "published": {"5432/tcp": ("127.0.0.1", 5432)}, "networks": ("nginx-network",),
     }  # fmt: skip

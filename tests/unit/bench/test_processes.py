@@ -11,7 +11,7 @@ from bench.processes import Seen, role, table
         (["python", "-m", "pip", "list", "-v"], "language host's look at installed packages (pip)"),
         (["python", "-u", "/parts/bin/pulumi-language-python-exec", "--engine"], "the program"),
         (["python3", "-u", "-m", "pulumi.dynamic", "127.0.0.1:1"], "dynamic provider"),
-        (["/home/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "127.0.0.1:1"], "docker plugin"),
+        (["/parts/plugins/resource-docker-v5.2.0/pulumi-resource-docker", "127.0.0.1:1"], "docker plugin"),
         (["docker", "image", "inspect", "pulumi"], "docker commands"),
         (["git", "status"], "other (git)"),
         ([], "other"),

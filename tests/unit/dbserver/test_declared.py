@@ -47,6 +47,15 @@ def test_the_variable_wins_over_the_selected_stack_and_the_flag_over_both(
     assert declared.selected_stack("flag") == "flag"
 
 
+def test_neither_the_variable_nor_the_default_counts_as_what_pulumi_selected(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_STACK", "variable")
+    assert declared.workspace_stack() is None
+    select(project, json.dumps({"stack": "prod"}))
+    assert declared.workspace_stack() == "prod"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stack": ""}', "null"])
 def test_a_workspace_file_without_a_stack_means_the_default(project: Path, content: str) -> None:
     select(project, content)

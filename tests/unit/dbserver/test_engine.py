@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from dbserver import engine, execute
+from dbserver import contract, engine, execute
 from dbserver.declared import ROOT
-from dbserver.errors import DbServerError, Exit, LockedError, UsageError
-from tests.unit.fakes import Programs
+from dbserver.errors import CommandError, DbServerError, Exit, LockedError, RefusedError, UsageError
+from infra.settings import SettingsError
+from tests.unit.fakes import Failed, Programs
 
 # What `pulumi up --non-interactive --color never` prints.
 FAILED_UPDATE = """\
@@ -114,6 +115,49 @@ def test_an_update_that_ended_without_diagnostics_ends_with_its_last_lines(monke
     assert caught.value.hint == "mend the cause, then run ./scripts/start.sh again"
 
 
+def ended(monkeypatch: pytest.MonkeyPatch, *errors: str) -> DbServerError:
+    """Return what an update raises that ends with these errors of the program."""
+    indented = [f"    error: {error}".replace("\n", "\n    ") for error in errors]
+    output = "\n".join(
+        ["Updating (dev):", "Diagnostics:", "  pulumi:pulumi:Stack (db-server-dev):", *indented, "", "Resources:"]
+    )
+    streaming(monkeypatch, output.splitlines(), 255)
+    with pytest.raises(DbServerError) as caught:
+        engine.up("dev", lambda _: None)
+    return caught.value
+
+
+EXITED = "an unhandled error occurred: program exited with non-zero exit code: 1"
+
+
+def test_faults_in_the_configuration_end_an_update_as_a_fault_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = ["postgres.port: Input should be a valid integer", "redis.memry: unknown key"]
+    found = ended(monkeypatch, str(SettingsError(faults)), EXITED)
+    assert (type(found), found.exit_code) == (UsageError, 2)
+    assert [line.strip() for line in found.message.splitlines()] == [contract.FAULTY, *faults]
+    assert found.hint == "correct that, then run ./scripts/start.sh again"
+
+
+def test_a_host_that_is_refused_ends_an_update_as_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = ["network n does not exist; create it: docker network create n", "port 5432 is taken by nc (pid 7)"]
+    found = ended(monkeypatch, "\n  ".join([contract.REFUSED, *reasons]), EXITED)
+    assert (type(found), found.exit_code) == (RefusedError, 5)
+    assert [line.strip() for line in found.message.splitlines()] == [contract.REFUSED, *reasons]
+    assert found.hint == "correct that, then run ./scripts/start.sh again"
+
+
+def test_any_other_error_of_the_program_ends_an_update_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ended(monkeypatch, "the Docker daemon does not answer\nHINT: sudo systemctl start docker", EXITED)
+    assert (type(found), found.exit_code) == (DbServerError, 1)
+    assert found.hint == "sudo systemctl start docker"
+
+
+def test_that_the_program_exited_is_no_news_beside_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(monkeypatch, "it failed", EXITED).message == (
+        "the update of stack dev did not finish:\n    error: it failed"
+    )  # fmt: skip
+
+
 def test_a_missing_engine_is_reported_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(UsageError, match="pulumi is not on PATH") as caught:
@@ -131,25 +175,102 @@ def test_outputs_are_asked_for_without_secrets_unless_they_are_wanted(programs: 
 # Selecting -----------------------------------------------------------------------
 
 
+def selected(monkeypatch: pytest.MonkeyPatch, stack: str | None) -> None:
+    monkeypatch.setattr(engine, "workspace_stack", lambda: stack)
+
+
+def made(state: Path, stack: str) -> None:
+    file = state / "stacks" / "db-server" / f"{stack}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+
+
+SELECTING = ("pulumi", "stack", "select", "dev", "--create", "--non-interactive")
+
+
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty local state."""
+    """An empty local state, in whose directory no stack was selected."""
     monkeypatch.setattr(engine, "ROOT", tmp_path)
+    selected(monkeypatch, None)
     return tmp_path / ".state" / ".pulumi"
 
 
 def test_a_stack_without_state_is_selected_and_made(state: Path, programs: Programs) -> None:
     programs.answer("pulumi", "")
     engine.select("dev")
-    assert programs.calls[0].argv == ("pulumi", "stack", "select", "dev", "--create", "--non-interactive")
+    assert [call.argv for call in programs.calls] == [SELECTING]
     assert not state.exists()
 
 
-def test_a_stack_whose_state_is_there_needs_no_selecting(state: Path, programs: Programs) -> None:
-    (state / "stacks" / "db-server").mkdir(parents=True)
-    (state / "stacks" / "db-server" / "dev.json").write_text("{}")
+def test_a_stack_whose_state_is_there_and_that_is_selected_needs_no_selecting(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(state, "dev")
+    selected(monkeypatch, "dev")
     engine.select("dev")
     assert programs.calls == []
+
+
+@pytest.mark.parametrize("before", ["prod", None])
+def test_a_stack_that_is_not_the_selected_one_is_selected(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    programs.answer("pulumi", "")
+    made(state, "dev")
+    selected(monkeypatch, before)
+    engine.select("dev")
+    assert [call.argv for call in programs.calls] == [SELECTING]
+
+
+def test_a_selected_stack_whose_state_was_lost_is_made_again(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi", "")
+    made(state, "prod")
+    selected(monkeypatch, "dev")
+    engine.select("dev")
+    assert [call.argv for call in programs.calls] == [SELECTING]
+
+
+def test_a_stack_in_a_backend_elsewhere_is_always_selected(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi", "")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    for root in (state, state.parents[1] / "s3:" / "bucket" / ".pulumi"):
+        made(root, "dev")
+    selected(monkeypatch, "dev")
+    engine.select("dev")
+    assert [call.argv for call in programs.calls] == [SELECTING]
+
+
+# The passphrase --------------------------------------------------------------------
+
+DECRYPTING = "error: getting secrets manager: passphrase must be set: incorrect passphrase"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [lambda: engine.select("dev"), lambda: engine.outputs("dev"), lambda: engine.release_stale_lock("dev")],
+    ids=["select", "output", "cancel"],
+)
+def test_another_passphrase_is_a_fault_of_usage_that_says_where_the_right_one_belongs(
+    state: Path, programs: Programs, command: Callable[[], object]
+) -> None:
+    programs.answer("pulumi", Failed(DECRYPTING, 255))
+    lock(state)
+    with pytest.raises(UsageError, match="encryptionsalt was made with another passphrase") as caught:
+        command()
+    assert len(programs.calls) == 1
+    assert caught.value.hint == "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
+
+
+@pytest.mark.usefixtures("state")
+def test_any_other_failure_of_pulumi_is_told_as_it_is(programs: Programs) -> None:
+    programs.answer("pulumi", Failed("error: no access to the backend", 255))
+    with pytest.raises(CommandError, match="no access to the backend"):
+        engine.select("dev")
 
 
 # Locks -----------------------------------------------------------------------------

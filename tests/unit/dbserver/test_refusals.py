@@ -33,6 +33,34 @@ def test_a_network_that_is_there_or_will_be_made_is_no_reason() -> None:
     assert refusals.network("n", None, create=True) == []
 
 
+def test_the_server_of_another_stack_is_refused_and_that_stack_named() -> None:
+    own = container(labels={"com.database.stack": "prod"})
+    reason = "container db-server-postgres belongs to stack prod; give this stack other containerNames, ports and data"
+    assert refusals.owner(own, "unit", "dbadmin") == [reason]
+
+
+def test_another_administrator_than_the_data_knows_is_refused_with_the_name_to_set() -> None:
+    named = "postgres.adminUser: the data in db-server-postgres knows its administrator as dbadmin; set it to dbadmin"
+    assert refusals.owner(container(), "unit", "boss") == [named]
+    assert refusals.owner(container(labels={}), "unit", "boss") == [named], "nor is a container to be taken over"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        None,
+        container(),
+        container(labels={}),
+        container(labels={"com.database.stack": ""}),
+        container(environment={}),
+        container(state="exited"),
+    ],
+    ids=["no container", "ours", "a stranger's", "an empty label", "no administrator in it, as Redis", "stopped"],
+)
+def test_our_own_server_and_one_that_belongs_to_no_stack_are_no_reason(own: Any) -> None:
+    assert refusals.owner(own, "unit", "dbadmin") == []
+
+
 def test_a_taken_port_names_each_holder_and_the_way_out() -> None:
     assert refusals.port(5432, [Holder("container old-db"), Holder("postgres (pid 7)")]) == [
         "port 5432 is taken by container old-db; stop it, or set another port in the configuration",

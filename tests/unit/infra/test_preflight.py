@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from dbserver import contract
 from dbserver.docker import host, ports
 from dbserver.docker.host import Directory
 from dbserver.docker.ports import Holder
@@ -51,7 +52,7 @@ def test_every_reason_is_told_at_once(fitting: Programs, monkeypatch: pytest.Mon
     monkeypatch.setattr(ports, "holders", lambda _: [Holder("container another")])
     monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, version="16", free_bytes=1))
     lines = refused(load({})).splitlines()
-    assert lines[0] == "refused before anything was changed:"
+    assert lines[0] == contract.REFUSED
     reasons = ("nginx-network", "port 5432", "port 6379", "data of PostgreSQL 16", "/data/db-server/redis: only 0 MB")
     for part in reasons:
         assert any(part in line for line in lines[1:]), (part, lines)
@@ -69,9 +70,9 @@ def test_a_missing_network_is_no_reason_where_the_stack_creates_it(fitting: Prog
     assert preflight.examine(load({"network": {"create": True}})).images
 
 
-def stopped(stack: str, state: str = "exited") -> dict[str, Any]:
-    entry = inspected(Status=state)
-    entry["Config"]["Labels"]["com.database.stack"] = stack
+def stopped(stack: str, state: str = "exited", server: str = "postgres") -> dict[str, Any]:
+    entry = inspected(f"db-server-{server}", Status=state)
+    entry["Config"]["Labels"] = {"com.database.stack": stack, "com.database.server": server}
     return entry
 
 
@@ -82,11 +83,43 @@ def test_a_container_of_this_stack_that_was_stopped_is_started_in_an_update(fitt
     assert len(fitting.started("docker start db-server-postgres")) == 1
 
 
-@pytest.mark.parametrize("entry", [stopped("another"), stopped("unit", "running")], ids=["another stack's", "running"])
-def test_a_container_of_another_stack_or_one_that_runs_is_not_started(fitting: Programs, entry: Any) -> None:
-    fitting.answer("container inspect", printed(entry))
+def test_a_container_that_runs_is_not_started(fitting: Programs) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
     preflight.examine(load({}))
     assert not fitting.started("docker start")
+
+
+@pytest.mark.parametrize(
+    ("mounts", "declared"),
+    [
+        ([{"Source": "/data/db-server/postgres", "Destination": "/var/lib/postgresql/data"}], "/data/elsewhere"),
+        ([{"Source": "/data/elsewhere/postgres", "Destination": "/var/lib/postgresql/data"}], "/data/db-server"),
+        ([], "/data/db-server"),
+    ],
+    ids=["declared elsewhere by now", "made by hand on another directory", "without a mount"],
+)
+def test_a_stopped_container_on_another_directory_is_left_to_be_replaced(
+    fitting: Programs, mounts: list[dict[str, str]], declared: str
+) -> None:
+    fitting.answer("container inspect", printed({**stopped("unit"), "Mounts": mounts}))
+    preflight.examine(load({"dataDirectory": declared}))
+    assert not fitting.started("docker start")
+
+
+@pytest.mark.parametrize("server", ["postgres", "redis"])
+@pytest.mark.parametrize("state", ["running", "exited"])
+def test_a_server_of_another_stack_is_refused_and_left_alone(fitting: Programs, server: str, state: str) -> None:
+    fitting.answer("container inspect", printed(stopped("another", state, server)))
+    assert f"container db-server-{server} belongs to stack another" in refused(load({}))
+    assert not fitting.started("docker start")
+
+
+def test_another_administrator_than_that_of_the_data_is_refused(fitting: Programs) -> None:
+    entry = stopped("unit", "running")
+    entry["Config"]["Env"] = ["POSTGRES_USER=boss"]
+    fitting.answer("container inspect", printed(entry))
+    assert "postgres.adminUser: the data in db-server-postgres knows its administrator as boss" in refused(load({}))
+    assert preflight.examine(load({"postgres": {"adminUser": "boss"}})).images
 
 
 def test_a_preview_starts_nothing(fitting: Programs, monkeypatch: pytest.MonkeyPatch) -> None:

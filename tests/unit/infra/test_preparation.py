@@ -7,11 +7,12 @@ import pytest
 from dbserver.docker import host
 from dbserver.docker.host import Directory
 from dbserver.redis import settings as redis_settings
+from dbserver.redis.settings import Persistence
 from infra import preparation
 from infra.container import ContainerPlan
 from tests.unit.fakes import NO_CONTAINER, POSTGRES_IMAGE, Programs, inspected, printed
 
-WANTED = redis_settings.derived(256 * 1024 * 1024, "noeviction", "append-only")
+MEMORY = 256 * 1024 * 1024
 
 
 def plan(server: str) -> ContainerPlan:
@@ -51,13 +52,27 @@ def test_the_directory_and_the_files_are_there_before_the_container(programs: Pr
 
 
 @pytest.mark.parametrize(
-    ("files", "first"), [(("dump.rdb",), "no"), (("dump.rdb", "appendonlydir"), "yes"), ((), "yes")]
+    ("files", "wanted", "first"),
+    [
+        ((), "append-only", "yes"),
+        ((), "snapshot", "no"),
+        (("dump.rdb",), "append-only", "no"),
+        (("dump.rdb", "appendonlydir"), "snapshot", "yes"),
+        # The one file of Redis before 7; a newer Redis told not to append starts without what it holds.
+        (("appendonly.aof",), "snapshot", "yes"),
+        (("dump.rdb", "appendonly.aof"), "append-only", "yes"),
+    ],
 )
 def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
-    programs: Programs, written: list[Any], monkeypatch: pytest.MonkeyPatch, files: tuple[str, ...], first: str
+    programs: Programs,
+    written: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    files: tuple[str, ...],
+    wanted: Persistence,
+    first: str,
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
-    preparation.prepare_redis(plan("redis"), WANTED)
+    preparation.prepare_redis(plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted))
     assert f"\nappendonly {first}\n" in written[1][1]["redis.conf"]

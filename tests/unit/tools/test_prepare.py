@@ -173,7 +173,7 @@ def test_a_second_preparation_says_that_it_waits(tmp_path: Path) -> None:
         (DbServerError("it failed", "do this"), 1, "error: it failed\nHINT: do this\n"),
         (UsageError("wrong"), 2, "error: wrong\n"),
         (PermissionError(13, "Permission denied", "/x"), 1, "error: [Errno 13] Permission denied: '/x'\nHINT: "),
-        (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt(), 1, "interrupted"),
     ],
 )
 def test_every_failure_is_a_message_and_an_exit_code(

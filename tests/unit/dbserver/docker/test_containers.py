@@ -29,7 +29,7 @@ def test_a_container_is_read_from_what_docker_prints(programs: Programs) -> None
         restarts=0,
         started_at="2026-01-01T00:00:01Z",
         labels={"com.database.server": "postgres"},
-        environment={},
+        environment={"PG_MAJOR": "17"},
         mounts={
             "/var/lib/postgresql/data": "/data/db-server/postgres",
             "/etc/postgresql": "/data/db-server/config/postgres",
@@ -43,12 +43,14 @@ def test_a_container_of_a_stranger_without_labels_mounts_ports_or_health_is_read
     entry = inspected(Status="exited", ExitCode=137, OOMKilled=True)
     del entry["State"]["Health"]
     entry["Config"]["Labels"] = None
+    entry["Config"]["Env"] = None
     entry["Mounts"] = None
     entry["HostConfig"]["PortBindings"] = None
     entry["NetworkSettings"]["Networks"] = {}
     programs.answer("container inspect", printed(entry))
     read = containers.inspect([NAME])[NAME]
     assert (read.health, read.labels, read.mounts, read.published, read.networks) == ("", {}, {}, {}, ())
+    assert read.environment == {}
     assert (read.running, read.exit_code, read.oom_killed) == (False, 137, True)
 
 
@@ -67,6 +69,19 @@ def test_published_ports_are_read_in_every_form(programs: Programs, bindings: ob
     entry["HostConfig"]["PortBindings"] = bindings
     programs.answer("container inspect", printed(entry))
     assert containers.inspect([NAME])[NAME].published == published
+
+
+def test_a_variable_keeps_what_follows_its_first_equals_sign_and_one_without_a_value_is_left_out(
+    programs: Programs,
+) -> None:
+    entry = inspected()
+    entry["Config"]["Env"] = ["POSTGRES_USER=boss", "POSTGRES_INITDB_ARGS=--encoding=UTF8", "EMPTY=", "BARE"]
+    programs.answer("container inspect", printed(entry))
+    assert containers.inspect([NAME])[NAME].environment == {
+        "POSTGRES_USER": "boss",
+        "POSTGRES_INITDB_ARGS": "--encoding=UTF8",
+        "EMPTY": "",
+    }
 
 
 @pytest.mark.parametrize("said", ["Error: No such container: x", "Error response from daemon: No such container: x"])

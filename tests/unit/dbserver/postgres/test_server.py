@@ -9,7 +9,7 @@ import pytest
 from dbserver import readiness
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError
-from dbserver.postgres import scram, server, settings
+from dbserver.postgres import scram, server, settings, sql
 from dbserver.postgres.server import Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
 
@@ -35,14 +35,18 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def states(*, pending: bool = False, file: str = server.CONFIG_PATH) -> str:
-    return json.dumps({name: {"value": value, "file": file, "pending": pending} for name, value in WANTED.items()})
+def states(*, file: str = server.CONFIG_PATH) -> str:
+    """Return the states of the declared settings, of which none waits for a restart."""
+    return json.dumps({name: {"value": value, "file": file, "pending": False} for name, value in WANTED.items()})
 
 
-def running(programs: Programs, current: str = BEFORE, faults: str = "[]", state: str | None = None) -> None:
+def running(
+    programs: Programs, current: str = BEFORE, faults: str = "[]", state: str | None = None, pending: str = "f"
+) -> None:
     """Prepare the answers of a server that reloads at once and starts again when it is told to."""
     times = [str(number) for number in range(9)]
-    programs.answer("pg_settings WHERE", state or states())
+    programs.answer("pg_settings WHERE lower", state or states())
+    programs.answer(sql.PENDING, pending)
     programs.answer("pg_file_settings", faults)
     programs.answer("pg_conf_load_time", *times)
     programs.answer("pg_reload_conf", "t")
@@ -116,12 +120,21 @@ def test_settings_that_are_there_are_not_written_again(programs: Programs, writt
 
 
 def test_a_setting_that_needs_it_restarts_the_server_once_gracefully(programs: Programs, written: list[str]) -> None:
-    running(programs, state=states(pending=True))
+    running(programs, pending="t")
     apply()
     assert [call.argv for call in programs.started("docker restart")] == [
         ("docker", "restart", "--time", "60", "db-server-postgres")
     ]
     assert written == [WANTED_TEXT]
+
+
+@pytest.mark.parametrize(("answer", "waits"), [("t", True), ("f", False)])
+def test_a_setting_that_is_no_longer_declared_waits_for_a_restart_too(
+    programs: Programs, *, answer: str, waits: bool
+) -> None:
+    programs.answer("psql", f"{answer}\n")
+    assert server.pending(SERVER) is waits
+    assert [call.stdin for call in programs.calls] == [sql.PENDING]
 
 
 def test_an_override_made_in_the_server_is_undone(programs: Programs, written: list[str]) -> None:
@@ -145,9 +158,19 @@ def test_a_setting_that_the_server_refuses_is_named_and_taken_back(programs: Pro
     assert not programs.started("pg_reload_conf")
 
 
+def test_a_file_that_could_not_be_judged_is_taken_back_too(programs: Programs, written: list[str]) -> None:
+    running(programs)
+    programs.answer("pg_file_settings", Failed("FATAL:  too many clients already", 2))
+    with pytest.raises(DbServerError, match="too many clients"):
+        apply()
+    assert written == [WANTED_TEXT, BEFORE]
+    assert not programs.started("pg_reload_conf")
+    assert not programs.started("docker restart")
+
+
 def test_the_server_runs_on_unchanged_when_it_refuses_a_setting(programs: Programs, written: list[str]) -> None:
     """Every application would lose its connections for a typing error."""
-    running(programs, faults=FAULTS)
+    running(programs, faults=FAULTS, pending="t")
     with pytest.raises(DbServerError, match="refuses the settings") as caught:
         apply()
     assert caught.value.hint == "correct them; the server runs on unchanged"
@@ -155,15 +178,25 @@ def test_the_server_runs_on_unchanged_when_it_refuses_a_setting(programs: Progra
     assert written[-1] == BEFORE
 
 
-def test_settings_under_which_the_server_does_not_start_are_taken_back(programs: Programs, written: list[str]) -> None:
-    running(programs, state=states(pending=True))
-    programs.answer("pg_isready", Failed("no response"))
+def test_settings_under_which_the_server_does_not_start_are_taken_back_and_it_runs_again(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restarts_before_each_file: list[tuple[int, str]] = []
+
+    def write(_: str, files: dict[str, str], __: str) -> None:
+        restarts_before_each_file.extend((len(programs.started("docker restart")), text) for text in files.values())
+
+    monkeypatch.setattr(host, "write_files", write)
+    running(programs, pending="t")
+    programs.answer("pg_isready", Failed("no response"), "")
     programs.answer("container inspect", printed(inspected(Status="exited", ExitCode=1)))
     programs.answer("docker logs", "FATAL:  could not map memory")
     with pytest.raises(NotRunningError, match="could not map memory"):
         apply()
-    assert written == [WANTED_TEXT, BEFORE]
+    assert restarts_before_each_file == [(0, WANTED_TEXT), (1, BEFORE)]
+    last = max(number for number, call in enumerate(programs.calls) if "docker restart" in call.text)
     assert len(programs.started("docker restart")) == 2
+    assert [call for call in programs.calls[last:] if "pg_isready" in call.text], "it did not wait for the server"
 
 
 def test_a_reload_that_never_takes_effect_is_an_error_after_ten_seconds(programs: Programs, clock: Clock) -> None:

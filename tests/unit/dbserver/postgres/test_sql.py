@@ -56,6 +56,7 @@ def test_a_value_with_a_nul_is_refused_before_it_reaches_the_server() -> None:
         (sql.create_database('o"x'), 'CREATE DATABASE "o""x";\n'),
         (sql.reset_overrides(["work_mem", 'a"b']), 'ALTER SYSTEM RESET "work_mem";\nALTER SYSTEM RESET "a""b";\n'),
         (sql.reset_overrides([]), ""),
+        (sql.PENDING, "SELECT EXISTS (SELECT FROM pg_settings WHERE pending_restart);\n"),
         (sql.LOAD_TIME, "SELECT pg_conf_load_time();\n"),
         (sql.RELOAD, "SELECT pg_reload_conf();\n"),
     ],

@@ -1,0 +1,89 @@
+"""An application as both rooms and the outside know it: its names, its connections, its environment."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from dbserver import contract
+
+COLOURS = 2
+
+
+@dataclass(frozen=True)
+class Application:
+    """One application. `pool_size` is connections per instance, `instances` are per colour."""
+
+    name: str
+    database: str
+    role: str
+    pool_size: int
+    instances: int
+    redis_database: int = 0
+    redis_prefix: str = ""
+
+    @property
+    def connections(self) -> int:
+        """The most connections it opens: every pool full, both colours running."""
+        return self.pool_size * self.instances * COLOURS
+
+
+def environment(
+    application: Application, hosts: Mapping[str, str], password: str, redis_password: str | None
+) -> dict[str, str]:
+    """Return what an application needs to connect, as in the integration document.
+
+    `redis_password` is None where every application may use Redis without one.
+    """
+    host, redis_host = hosts[contract.POSTGRES], hosts[contract.REDIS]
+    port, redis_port = contract.INNER_PORT[contract.POSTGRES], contract.INNER_PORT[contract.REDIS]
+    user = f"{quote(application.role, safe='')}:{quote(password, safe='')}"
+    tenant = "" if redis_password is None else f"{application.name}:{quote(redis_password, safe='')}@"
+    return {
+        "DATABASE_URL": f"postgresql://{user}@{host}:{port}/{quote(application.database, safe='')}",
+        "DB_HOST": host,
+        "DB_PORT": str(port),
+        "DB_NAME": application.database,
+        "DB_USER": application.role,
+        "DB_PASSWORD": password,
+        "REDIS_URL": f"redis://{tenant}{redis_host}:{redis_port}/{application.redis_database}",
+        "REDIS_HOST": redis_host,
+        "REDIS_PORT": str(redis_port),
+    }
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The connections that are declared against those that the server takes."""
+
+    applications: tuple[tuple[str, int, int], ...]
+    admin_reserve: int
+    superuser_reserve: int
+    max_connections: int
+
+    @property
+    def needed(self) -> int:
+        """The sum of all terms."""
+        pools = sum(pool * instances * COLOURS for _, pool, instances in self.applications)
+        return pools + self.admin_reserve + self.superuser_reserve
+
+    def fault(self) -> str:
+        """Return the terms where they do not fit, else nothing."""
+        if self.needed <= self.max_connections:
+            return ""
+        terms = [f"{name} {pool} x {count} x {COLOURS} colours" for name, pool, count in self.applications]
+        terms += [f"administrator's reserve {self.admin_reserve}", f"superuser reserve {self.superuser_reserve}"]
+        return (
+            f"applications: {self.needed} connections are declared, max_connections is {self.max_connections}:"
+            f" {' + '.join(terms)}; lower a poolSize, or raise postgres.maxConnections or postgres.memory"
+        )
+
+
+def overlapping_prefixes(applications: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a fault for each application whose Redis prefix reaches into another's."""
+    entries = list(applications)
+    return [
+        f"applications: the Redis prefix {prefix!r} of {name} reaches into {other!r} of {other_name}"
+        for name, prefix in entries
+        for other_name, other in entries
+        if name != other_name and other.startswith(prefix)
+    ]

@@ -1,0 +1,201 @@
+"""SQL that gives an application its role and its database, and that finds what differs. Pure.
+
+One script an application: a start of psql costs more than everything in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dbserver.applications import Application
+from dbserver.postgres.sql import identifier, literal
+
+ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT"
+QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
+
+LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
+# A stored setting, its name in lower case: PostgreSQL keeps its own spelling.
+SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
+
+REGISTRY = """\
+CREATE SCHEMA IF NOT EXISTS dbserver;
+CREATE TABLE IF NOT EXISTS dbserver.application (
+    name text PRIMARY KEY, database text NOT NULL, role text NOT NULL, pool_size int NOT NULL,
+    instances int NOT NULL, redis_database int NOT NULL, redis_prefix text NOT NULL,
+    declared_at timestamptz NOT NULL DEFAULT now());
+COMMENT ON TABLE dbserver.application IS 'kept by the db-server stack: what its operations need without its state';
+"""
+
+REGISTERED = (
+    "SELECT coalesce(json_agg(json_build_object('name', name, 'database', database, 'role', role,"
+    " 'pool_size', pool_size, 'instances', instances, 'redis_database', redis_database,"
+    " 'redis_prefix', redis_prefix) ORDER BY name), '[]') FROM dbserver.application;\n"
+)
+
+
+@dataclass(frozen=True)
+class Access:
+    """What an application's role and database shall be.
+
+    Without a verifier the role's password stays as it is in the server, and a
+    role that has one already is taken over only where that is `keep_password`.
+    """
+
+    application: Application
+    extensions: Sequence[str]
+    settings: Mapping[str, str]
+    verifier: str = ""
+    keep_password: bool = False
+    new_password: bool = False
+
+
+def close_shared_databases(admin: str) -> str:
+    """Return the statements that shut everybody but the administrator out of the server's own databases."""
+    names = sorted({"postgres", "template1", admin})
+    return "".join(f"REVOKE ALL ON DATABASE {identifier(name)} FROM PUBLIC;\n" for name in names)
+
+
+def grant(access: Access) -> str:
+    """Return the script for psql, started in the administrator's database."""
+    application = access.application
+    role, database = identifier(application.role), identifier(application.database)
+    return "".join(
+        [
+            QUIET,
+            _adopt_or_refuse(access),
+            f"ALTER ROLE {role} {ATTRIBUTES} CONNECTION LIMIT {application.connections}{_password(access)};\n",
+            _leave_other_roles(application.role),
+            _settings(application.role, access.settings),
+            _create_database(application),
+            f"ALTER DATABASE {database} OWNER TO {role};\n",
+            f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
+            _revoke_foreign_grants(application),
+            _register(application),
+            f"\\connect {literal(application.database).strip()}\n",
+            QUIET,
+            f"ALTER SCHEMA public OWNER TO {role};\n",
+            *(f"CREATE EXTENSION IF NOT EXISTS {identifier(name)};\n" for name in access.extensions),
+        ]
+    )
+
+
+def differences(access: Access) -> str:
+    """Return the query, run in the application's database, for what differs: a JSON list of texts, and the verifier."""
+    application = access.application
+    role, database, oid = literal(application.role), literal(application.database), _regrole(application.role)
+    checks = [
+        ("role has other attributes", f"SELECT NOT (rolcanlogin AND rolinherit AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)) FROM pg_roles WHERE rolname = {role}"),
+        ("role has another connection limit", f"SELECT rolconnlimit <> {application.connections} FROM pg_roles WHERE rolname = {role}"),
+        ("role has other settings", f"SELECT coalesce((SELECT array_agg({SETTING} ORDER BY {SETTING}) FROM pg_db_role_setting r, unnest(setconfig) s WHERE setrole = {oid} AND setdatabase = 0), '{{}}') <> {_setting_array(access.settings)}"),
+        ("role is a member of other roles", f"SELECT EXISTS (SELECT FROM pg_auth_members WHERE member = {oid})"),
+        ("database has another owner", f"SELECT pg_get_userbyid(datdba) <> {role} FROM pg_database WHERE datname = {database}"),
+        ("database is open to others", f"SELECT datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee <> datdba) FROM pg_database WHERE datname = {database}"),
+        ("schema public has another owner", f"SELECT pg_get_userbyid(nspowner) <> {role} FROM pg_namespace WHERE nspname = 'public'"),
+        ("an extension is missing", f"SELECT NOT {_text_array(access.extensions)} <@ (SELECT array_agg(extname::text) FROM pg_extension)"),
+    ]  # fmt: skip
+    rows = ", ".join(f"({literal(text)}, ({query}))" for text, query in checks)
+    verifier = f"SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {role}"
+    return (
+        f"SELECT json_build_object('drift', (SELECT coalesce(json_agg(text), '[]') FROM (VALUES {rows}) c(text, differs)"
+        f" WHERE differs), 'verifier', ({verifier}));\n"
+    )
+
+
+def existing(application: Application) -> str:
+    """Return the query for whether role and database exist: two letters, t or f."""
+    return (
+        f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(application.role)}),"
+        f" EXISTS (SELECT FROM pg_database WHERE datname = {literal(application.database)});\n"
+    )
+
+
+def drop(application: Application) -> str:
+    """Return the statements that destroy an application's database and role."""
+    return (
+        f"DROP DATABASE IF EXISTS {identifier(application.database)};\n"
+        f"DROP ROLE IF EXISTS {identifier(application.role)};\n"
+        f"DELETE FROM dbserver.application WHERE name = {literal(application.name)};\n"
+    )
+
+
+def _adopt_or_refuse(access: Access) -> str:
+    role = access.application.role
+    refusal = (
+        f"role {role} exists with a password that this stack does not know: give it"
+        f" (pulumi config set --secret, the entry''s password), or keep it (keepPassword: true)"
+    )
+    guard = "false" if access.keep_password or access.new_password else "rolpassword IS NOT NULL"
+    return (
+        f"DO $do$ BEGIN IF EXISTS (SELECT FROM pg_authid WHERE rolname = {literal(role)} AND {guard}) THEN"
+        f" RAISE EXCEPTION '{refusal}'; END IF;"
+        f" IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)}) THEN"
+        f" CREATE ROLE {identifier(role)}; END IF; END $do$;\n"
+    )
+
+
+def _password(access: Access) -> str:
+    return f" PASSWORD {literal(access.verifier)}" if access.verifier else ""
+
+
+def _leave_other_roles(role: str) -> str:
+    return (
+        f"SELECT format('REVOKE %s FROM %s', roleid::regrole, member::regrole) FROM pg_auth_members"
+        f" WHERE member = {_regrole(role)} \\gexec\n"
+    )
+
+
+def _regrole(role: str) -> str:
+    """A role's oid; quoted, because regrole folds and parses names as SQL does."""
+    return f"{literal(identifier(role))}::regrole"
+
+
+def _settings(role: str, settings: Mapping[str, str]) -> str:
+    sets = [f"ALTER ROLE {identifier(role)} SET {_parameter(n)} = {_value(n, v)};\n" for n, v in settings.items()]
+    return f"ALTER ROLE {identifier(role)} RESET ALL;\n" + "".join(sets)
+
+
+def _parameter(name: str) -> str:
+    return ".".join(identifier(part) for part in name.split("."))
+
+
+def _value(name: str, value: str) -> str:
+    """A list is several constants: one constant with a comma in it would be one name."""
+    parts = [part.strip() for part in value.split(",")] if name in LISTS else [value]
+    return ", ".join(literal(part) for part in parts)
+
+
+def _create_database(application: Application) -> str:
+    create = f"CREATE DATABASE {identifier(application.database)} TEMPLATE template0 ENCODING 'UTF8'"
+    return (
+        f"SELECT {literal(create)} WHERE NOT EXISTS"
+        f" (SELECT FROM pg_database WHERE datname = {literal(application.database)}) \\gexec\n"
+    )
+
+
+def _revoke_foreign_grants(application: Application) -> str:
+    return (
+        f"SELECT format('REVOKE ALL ON DATABASE %I FROM %s', datname, grantee::regrole)"
+        f" FROM pg_database, aclexplode(datacl) WHERE datname = {literal(application.database)}"
+        f" AND grantee NOT IN (0, datdba) \\gexec\n"
+    )
+
+
+def _register(application: Application) -> str:
+    values = ", ".join([
+        literal(application.name), literal(application.database), literal(application.role),
+        str(application.pool_size), str(application.instances), str(application.redis_database),
+        literal(application.redis_prefix),
+    ])  # fmt: skip
+    columns = ("database", "role", "pool_size", "instances", "redis_database", "redis_prefix")
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return (
+        f"INSERT INTO dbserver.application (name, {', '.join(columns)}) VALUES ({values})"
+        f" ON CONFLICT (name) DO UPDATE SET {updates}, declared_at = now();\n"
+    )
+
+
+def _setting_array(settings: Mapping[str, str]) -> str:
+    return _text_array(sorted(f"{name}={value}" for name, value in settings.items()))
+
+
+def _text_array(values: Sequence[str]) -> str:
+    return f"ARRAY[{', '.join(literal(value) for value in values)}]::text[]"

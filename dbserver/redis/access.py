@@ -1,0 +1,59 @@
+"""Who may do what in Redis: the administrator, and either everybody or one tenant per application. Pure.
+
+Sources: the Redis documentation on access control lists, and COMMAND DOCS of
+Redis 8.0 for the commands that a key pattern does not fence.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ADMIN_FILE = "admin-password"
+ACL_FILE = "users.acl"
+
+# Commands that read the whole keyspace, tell of others, or act on all: no key pattern fences them.
+UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
+            "function", "script", "sort", "sort_ro")  # fmt: skip
+# Of those, what client libraries need at every connection.
+NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists")
+# Modules answer from indexes over everybody's keys; categories that a server lacks are left out.
+MODULE_CATEGORIES = ("search", "timeseries")
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One application in Redis: its user's name, the beginning of its keys and channels, its password."""
+
+    name: str
+    prefix: str
+    password: str
+    scan: bool = False
+
+
+def rules(admin: str, admin_password: str, tenants: Sequence[Tenant] | None, categories: Sequence[str]) -> str:
+    """Return the ACL file: without tenants everybody may do everything, as in the integration document.
+
+    With tenants, who comes without a password may only PING: health checks and
+    deployment scripts ask `redis-cli ping` and expect PONG.
+    """
+    lines = [f"user {admin} on sanitize-payload {_hashed(admin_password)} ~* &* +@all"]
+    if tenants is None:
+        lines.append("user default on nopass sanitize-payload ~* &* +@all")
+    else:
+        lines.append("user default on nopass sanitize-payload resetchannels -@all +ping")
+        lines += [_tenant(tenant, categories) for tenant in tenants]
+    return "\n".join(lines) + "\n"
+
+
+def _tenant(tenant: Tenant, categories: Sequence[str]) -> str:
+    denied = ["-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)]
+    denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in categories]
+    allowed = [f"+{name}" for name in (*NEEDED, *(["scan"] if tenant.scan else []))]
+    pattern = f"~{tenant.prefix}* resetchannels &{tenant.prefix}*"
+    return " ".join([
+        f"user {tenant.name} on sanitize-payload {_hashed(tenant.password)} {pattern} +@all", *denied, *allowed,
+    ])  # fmt: skip
+
+
+def _hashed(password: str) -> str:
+    return "#" + hashlib.sha256(password.encode()).hexdigest()

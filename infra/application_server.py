@@ -1,0 +1,139 @@
+"""An application as a declared resource: its role and its database, as they are in the server."""
+
+import json
+import secrets
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from dbserver.applications import Application as Entry
+from dbserver.docker import containers
+from dbserver.errors import CommandError, DbServerError
+from dbserver.postgres import access, scram, server
+from infra.server import Properties, ServerError
+
+PASSWORD_BYTES = 24
+DECLARED = (
+    "container", "adminUser", "database", "role", "poolSize", "instances", "redisDatabase", "redisPrefix",
+    "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift",
+)  # fmt: skip
+
+
+class ApplicationProvider(ResourceProvider):
+    """Grants on create and update; finds what differs on read; drops nothing on delete.
+
+    A fault of one application is kept as its drift instead of being raised:
+    an engine that meets an error starts no further resource, and the other
+    applications have to be finished. A resource that needs all of them raises
+    it, and the drift makes the next update try again.
+    """
+
+    serialize_as_secret_always = False
+
+    def create(self, props: Properties) -> CreateResult:
+        """Make or adopt the role and the database."""
+        generated = not props["givenPassword"] and not props["keepPassword"]
+        password = secrets.token_urlsafe(PASSWORD_BYTES) if generated else props["givenPassword"]
+        return CreateResult(props["name"], {**_granted(props, password or "", new=False), **_tenant({})})
+
+    def update(self, _id: str, olds: Properties, news: Properties) -> UpdateResult:
+        """Repair and change; a password stays until it is given, or its version says that it shall change."""
+        rotated = olds.get("passwordVersion") != news["passwordVersion"]
+        password = news["givenPassword"] or ("" if news["keepPassword"] else olds.get("password") or "")
+        if (not password and not news["keepPassword"]) or (rotated and not news["givenPassword"]):
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
+        known = bool(olds.get("known")) or rotated
+        return UpdateResult({**_granted(news, password, new=known), **_tenant({} if rotated else olds)})
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Everything changes in place; a renamed database or role is refused while the preview is made."""
+        for key in ("database", "role"):
+            if olds.get(key) != news[key]:
+                raise ServerError(_renamed(news["name"], key, olds.get(key), news[key]))
+        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in DECLARED), replaces=[])
+
+    def read(self, id_: str, props: Properties) -> ReadResult:
+        """Return what differs in the running server; one that is stopped is another resource's matter."""
+        found = containers.inspect([props["container"]]).get(props["container"])
+        if found is None or not found.running:
+            return ReadResult(id_, props)
+        try:
+            return ReadResult(id_, {**props, "drift": differences(props)})
+        except DbServerError as fault:
+            raise ServerError(str(fault)) from None
+
+
+def differences(props: Properties) -> list[str]:
+    """Return what differs from the declaration, in words."""
+    running = server.Server(props["container"], props["adminUser"])
+    entry = _entry(props)
+    role, database = running.query(access.existing(entry)).split("|")
+    missing = [text for there, text in ((role, "role is missing"), (database, "database is missing")) if there != "t"]
+    if missing:
+        return missing
+    wanted = access.Access(entry, props["extensions"], props["settings"])
+    found = json.loads(running.query(access.differences(wanted), entry.database))
+    drift = [str(text) for text in found["drift"]]
+    password = props.get("password")
+    if password and not scram.matches(found["verifier"], password):
+        drift.append("role has another password")
+    return drift
+
+
+def _granted(props: Properties, password: str, *, new: bool) -> Properties:
+    running = server.Server(props["container"], props["adminUser"])
+    wanted = access.Access(
+        application=_entry(props),
+        extensions=props["extensions"],
+        settings=props["settings"],
+        verifier=scram.verifier(password) if password else "",
+        keep_password=bool(props["keepPassword"]),
+        new_password=new or bool(props["givenPassword"]),
+    )
+    try:
+        running.query(access.grant(wanted), props["adminUser"])
+    except CommandError as fault:
+        return {**props, "password": password, "known": new, "drift": [_reason(fault)]}
+    return {**props, "password": password, "known": True, "drift": []}
+
+
+def _tenant(olds: Properties) -> Properties:
+    return {"redis_password": olds.get("redis_password") or secrets.token_urlsafe(PASSWORD_BYTES)}
+
+
+def _entry(props: Properties) -> Entry:
+    return Entry(
+        name=props["name"],
+        database=props["database"],
+        role=props["role"],
+        pool_size=int(props["poolSize"]),
+        instances=int(props["instances"]),
+        redis_database=int(props["redisDatabase"]),
+        redis_prefix=props["redisPrefix"],
+    )
+
+
+def _reason(fault: CommandError) -> str:
+    lines = [line.partition("ERROR:")[2].strip() for line in fault.output.splitlines() if "ERROR:" in line]
+    return lines[0] if lines else fault.output
+
+
+def _renamed(name: str, key: str, before: object, after: object) -> str:
+    return (
+        f"application {name}: its {key} cannot be renamed from {before} to {after} here, the data would stay behind;"
+        f" rename it in the server (ALTER {key.upper()} {before} RENAME TO {after}) while no client is connected,"
+        f" then: pulumi state delete its URN, and up again with keepPassword or the password"
+    )
+
+
+class Application(Resource, module="db-server", name="Application"):
+    """A declared application."""
+
+    password: pulumi.Output[str]
+    redis_password: pulumi.Output[str]
+    drift: pulumi.Output[list[str]]
+
+    def __init__(self, resource_name: str, props: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        outputs = {"password": None, "redis_password": None, "known": None}
+        super().__init__(ApplicationProvider(), resource_name, {**props, **outputs, "drift": []}, opts)

@@ -1,0 +1,81 @@
+"""The declared applications: a role and a database each, and what an application has to know to connect."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+
+from dbserver.applications import Application as Entry
+from dbserver.applications import environment
+from infra.application_server import Application
+from infra.application_settings import Application as ApplicationSettings
+from infra.gate import ApplicationsGate
+from infra.postgres import Postgres
+from infra.redis import Redis
+from infra.settings import Settings
+
+
+def create_applications(settings: Settings, postgres: Postgres) -> list[Application]:
+    """Declare every application, and the gate that all of them have to pass."""
+    declared = [_application(settings, entry, postgres) for entry in settings.applications]
+    if declared:
+        faults = pulumi.Output.all(*[application.drift for application in declared])
+        names = [entry.name for entry in settings.applications]
+        ApplicationsGate("applications", faults.apply(lambda each: dict(zip(names, each, strict=True))))
+    return declared
+
+
+def environments(
+    settings: Settings, declared: Sequence[Application], postgres: Postgres, redis: Redis
+) -> pulumi.Output[dict[str, dict[str, str]]]:
+    """Return each application's environment, as a secret."""
+    hosts = pulumi.Output.all(postgres=postgres.container.name, redis=redis.container.name)
+    passwords = pulumi.Output.all(*[pulumi.Output.all(each.password, each.redis_password) for each in declared])
+
+    def put_together(known: list[Any]) -> dict[str, dict[str, str]]:
+        entries = zip(settings.applications, known[1], strict=True)
+        return {entry.name: _environment(settings, entry, known[0], *both) for entry, both in entries}
+
+    return pulumi.Output.secret(pulumi.Output.all(hosts, passwords).apply(put_together))
+
+
+def _environment(
+    settings: Settings, entry: ApplicationSettings, hosts: dict[str, str], password: str, redis_password: str
+) -> dict[str, str]:
+    tenant = redis_password if settings.redis.access == "password" else None
+    return environment(_entry(entry), hosts, password or "", tenant)
+
+
+def _entry(entry: ApplicationSettings) -> Entry:
+    return Entry(
+        name=entry.name,
+        database=entry.database_name,
+        role=entry.role_name,
+        pool_size=entry.pool_size,
+        instances=entry.instances_per_colour,
+        redis_database=entry.redis_database,
+        redis_prefix=entry.prefix,
+    )
+
+
+def _application(settings: Settings, entry: ApplicationSettings, postgres: Postgres) -> Application:
+    known = _entry(entry)
+    properties = {
+        # The server's own resource passes its container on, so that this one waits for its answer.
+        "container": postgres.server.container,
+        "adminUser": settings.postgres.admin_user,
+        "name": known.name,
+        "database": known.database,
+        "role": known.role,
+        "poolSize": known.pool_size,
+        "instances": known.instances,
+        "redisDatabase": known.redis_database,
+        "redisPrefix": known.redis_prefix,
+        "extensions": sorted(entry.extensions),
+        "settings": entry.settings,
+        "givenPassword": pulumi.Output.secret(entry.password) if entry.password else "",
+        "passwordVersion": entry.password_version,
+        "keepPassword": entry.keep_password,
+    }
+    secret = ["password", "redis_password", "givenPassword"]
+    return Application(entry.name, properties, pulumi.ResourceOptions(additional_secret_outputs=secret))
