@@ -32,6 +32,7 @@ class Declared:
     containers: dict[str, str]
     images: dict[str, str]
     stand_ins: bool
+    applications: tuple[str, ...] = ()
 
 
 def selected_stack(wanted: str | None = None) -> str:
@@ -72,7 +73,13 @@ def read(stack: str) -> Declared:
         containers={s: str(servers[s].get("containerName", contract.DEFAULT_CONTAINER[s])) for s in contract.SERVERS},
         images={s: str(servers[s].get("image", contract.DEFAULT_IMAGE[s])) for s in contract.SERVERS},
         stand_ins=values.get(f"{contract.PROJECT}:standIns") in (True, "true"),
+        applications=_names(values.get(f"{contract.PROJECT}:applications")),
     )
+
+
+def _names(entries: Any) -> tuple[str, ...]:
+    known = entries if isinstance(entries, list) else []
+    return tuple(str(entry["name"]) for entry in known if isinstance(entry, dict) and "name" in entry)
 
 
 def _section(values: Any, key: str) -> dict[str, Any]:

@@ -80,12 +80,14 @@ def _pulumi(*arguments: str) -> str:
     try:
         return execute.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, timeout=COMMAND_SECONDS).stdout
     except CommandError as fault:
-        if "incorrect passphrase" in fault.output:
-            raise UsageError(
-                "the stack's encryptionsalt was made with another passphrase",
-                "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md",
-            ) from None
-        raise
+        raise _wrong_passphrase(fault.output) or fault from None
+
+
+def _wrong_passphrase(said: str) -> UsageError | None:
+    if "incorrect passphrase" not in said:
+        return None
+    hint = "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
+    return UsageError("the stack's encryptionsalt was made with another passphrase", hint)
 
 
 def _backend() -> str:
@@ -129,7 +131,7 @@ def _failure(stack: str, errors: str, hint: str) -> DbServerError:
     for mark, kind in ((contract.FAULTY, UsageError), (contract.REFUSED, RefusedError)):
         if mark in errors:
             return kind(errors.partition("error: ")[2] or errors, "correct that, then run ./scripts/start.sh again")
-    return DbServerError(f"the update of stack {stack} did not finish:\n{errors}", hint)
+    return _wrong_passphrase(errors) or DbServerError(f"the update of stack {stack} did not finish:\n{errors}", hint)
 
 
 def _errors(lines: list[str]) -> str:

@@ -23,7 +23,7 @@ def owners(existing: Sequence[Container], stack: str, admin: str) -> list[str]:
     """Another stack's server is not ours to take over; and data knows its administrator by one name."""
     reasons = []
     for container in existing:
-        other = container.labels.get(contract.LABEL_STACK, stack)
+        other = container.labels.get(contract.LABEL_STACK) or stack
         known = container.environment.get("POSTGRES_USER", admin)
         if other != stack:
             hint = "give this stack other containerNames, ports and data"

@@ -1,6 +1,6 @@
 """What verbs return: frozen, so that rendering cannot change what happened."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -54,6 +54,54 @@ class Stopped:
     stack: str
     stopped: tuple[str, ...]
     not_running: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ApplicationInfo:
+    """One application as the server has it. `size_bytes` is its database's size on disk."""
+
+    name: str
+    database: str
+    role: str
+    owner: str
+    exists: bool
+    size_bytes: int
+    connections: int
+    connection_limit: int
+    redis_prefix: str
+    redis_database: int
+    extensions: tuple[str, ...] = ()
+
+    def with_extensions(self, extensions: tuple[str, ...]) -> "ApplicationInfo":
+        """Return the same with what is installed in its database."""
+        return replace(self, extensions=extensions)
+
+
+@dataclass(frozen=True)
+class Applications:
+    """Every application that the server knows."""
+
+    stack: str
+    applications: tuple[ApplicationInfo, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What an application needs to connect: names and values, passwords included."""
+
+    application: str
+    variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An application's database and role that are gone."""
+
+    stack: str
+    application: str
+    database: str
+    role: str
+    size_bytes: int
 
 
 def as_dict(result: Any) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _entry_faults(entry: Application, admin: str, access: str) -> list[str]:
         faults.append(f"database: {entry.database_name} is the server's own")
     if not entry.database_name[0].isalpha() and entry.database is None:
         faults.append(f"database: {entry.name} begins with a digit; give database and role names of their own")
-    if entry.role_name == admin or entry.role_name == "postgres" or entry.role_name.startswith("pg_"):
+    if entry.role_name in (admin, "postgres") or entry.role_name.startswith("pg_"):
         faults.append(f"role: {entry.role_name} is the server's own")
     if entry.name == admin:
         faults.append(f"name: {admin} is the administrator's")

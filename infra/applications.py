@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from dbserver import contract
 from dbserver.applications import Application as Entry
 from dbserver.applications import environment
 from infra.application_server import Application
@@ -12,6 +13,7 @@ from infra.application_settings import Application as ApplicationSettings
 from infra.gate import ApplicationsGate
 from infra.postgres import Postgres
 from infra.redis import Redis
+from infra.redis_users import RedisUsers
 from infra.settings import Settings
 
 
@@ -23,6 +25,37 @@ def create_applications(settings: Settings, postgres: Postgres) -> list[Applicat
         names = [entry.name for entry in settings.applications]
         ApplicationsGate("applications", faults.apply(lambda each: dict(zip(names, each, strict=True))))
     return declared
+
+
+def create_redis_users(
+    settings: Settings, declared: Sequence[Application], redis: Redis, admin_password: pulumi.Output[str]
+) -> None:
+    """Declare who may do what in Redis."""
+    secrets = pulumi.Output.all(*[application.redis_password for application in declared])
+    RedisUsers(
+        "redis-users",
+        {
+            # The server's own resource passes its container on, so that this one waits for its answer.
+            "container": redis.server.container,
+            "containerId": redis.container.id,
+            "image": redis.image.name,
+            "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
+            "adminUser": settings.postgres.admin_user,
+            "adminPassword": admin_password,
+            "open": settings.redis.access == "open",
+            "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
+        },
+    )
+
+
+def _tenants(settings: Settings, passwords: Sequence[str]) -> list[dict[str, Any]]:
+    if settings.redis.access == "open":
+        return []
+    entries = zip(settings.applications, passwords, strict=True)
+    return [
+        {"name": entry.name, "prefix": entry.prefix, "password": password, "scan": entry.redis_scan}
+        for entry, password in entries
+    ]
 
 
 def environments(

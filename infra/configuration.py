@@ -8,7 +8,7 @@ import pulumi
 from dbserver import contract
 
 # These are objects; every other value is used as it was typed.
-STRUCTURED = ("network", "postgres", "redis", "standIns")
+STRUCTURED = ("applications", "network", "postgres", "redis", "standIns")
 
 
 def values() -> dict[str, Any]:

@@ -17,6 +17,7 @@ def outputs(
     postgres: Postgres,
     redis: Redis,
     admin_password: pulumi.Output[str],
+    applications: pulumi.Output[dict[str, dict[str, str]]],
 ) -> dict[str, Any]:
     """Return the stack's outputs by name."""
     return {
@@ -27,6 +28,7 @@ def outputs(
         "adminUser": settings.postgres.admin_user,
         "adminDatabase": settings.postgres.admin_user,
         "adminPassword": admin_password,
+        "applications": applications,
     }
 
 

@@ -8,11 +8,10 @@ import pulumi_docker as docker
 from dbserver import contract
 from dbserver.docker.images import Image
 from dbserver.postgres import commands, server
-from dbserver.postgres import settings as postgres_settings
 from infra.container import ContainerPlan, create_container
 from infra.network import Network
 from infra.postgres_server import PostgresServer
-from infra.preparation import prepare_container
+from infra.preparation import prepare_postgres
 from infra.settings import Settings
 
 # Only the first start of a new data directory reads it: a password nobody
@@ -33,7 +32,6 @@ def create_postgres(settings: Settings, image: Image, network: Network, admin_pa
     """Declare the container, and the server that has to answer in it."""
     wanted = settings.postgres
     config = contract.config_directory(settings.data_directory, contract.POSTGRES)
-    rendered = postgres_settings.render(wanted.effective_settings)
     plan = ContainerPlan(
         server=contract.POSTGRES,
         name=wanted.container_name,
@@ -45,17 +43,17 @@ def create_postgres(settings: Settings, image: Image, network: Network, admin_pa
         command=["postgres", "-c", f"config_file={server.CONFIG_PATH}"],
         envs=_environment(wanted.admin_user),
     )
-    container = create_container(
-        plan, network, lambda: prepare_container(plan, {contract.CONFIG_FILE[contract.POSTGRES]: rendered})
-    )
+    effective, admin = wanted.effective_settings, wanted.admin_user
+    container = create_container(plan, network, lambda: prepare_postgres(plan, effective, admin, network.name))
     properties = {
         "container": container.name,
         "containerId": container.id,
         "image": image.name,
         "configDirectory": config,
-        "adminUser": wanted.admin_user,
+        "adminUser": admin,
         "adminPassword": admin_password,
-        "settings": wanted.effective_settings,
+        "network": network.name,
+        "settings": effective,
     }
     options = pulumi.ResourceOptions(additional_secret_outputs=["adminPassword"])
     return Postgres(image, container, PostgresServer("postgres-server", properties, options))

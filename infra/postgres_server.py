@@ -13,13 +13,13 @@ from infra.server import Properties, ServerProvider
 class PostgresProvider(ServerProvider):
     """Waits until PostgreSQL answers, sets the administrator's password, applies the settings."""
 
-    compared = (*ServerProvider.compared, "adminUser", "adminPassword")
+    compared = (*ServerProvider.compared, "adminUser", "adminPassword", "network")
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
         running = server.Server(props["container"], props["adminUser"])
         version = running.wait()["version"]
-        server.converge(running, props["adminPassword"], props["settings"], props["configDirectory"], props["image"])
+        server.converge(running, _declared(props))
         return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:
@@ -28,9 +28,19 @@ class PostgresProvider(ServerProvider):
         current = matches(server.state(running, props["settings"])["verifier"], props["adminPassword"])
         return {
             **props,
-            "settings": server.actual_settings(running, props["settings"]),
+            "settings": server.actual_settings(running, props["settings"], props["network"]),
             "adminPassword": props["adminPassword"] if current else "",
         }
+
+
+def _declared(props: Properties) -> server.Declared:
+    return server.Declared(
+        password=props["adminPassword"],
+        settings=props["settings"],
+        network=props["network"],
+        directory=props["configDirectory"],
+        image=props["image"],
+    )
 
 
 class PostgresServer(Resource, module="db-server", name="PostgresServer"):

@@ -1,5 +1,6 @@
 """Look at the host before anything is declared; refuse what would harm data or fail half-way."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from dbserver import contract, refusals
 from dbserver.docker import containers, host, images, networks, ports
 from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
+from dbserver.errors import CommandError
+from dbserver.postgres import access
+from dbserver.postgres.server import Server
 from infra.settings import Postgres, Redis, Settings
 
 
@@ -33,15 +37,32 @@ def examine(settings: Settings) -> Host:
         resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
         existing = containers.inspect(list(names.values()))
         found = {server: image.result() for server, image in resolving.items()}
+        kept = pool.submit(_kept, settings, existing.get(names[contract.POSTGRES]))
         judged = [pool.submit(_server_reasons, settings, s, found[s], existing.get(names[s])) for s in names]
         reasons = refusals.owners(list(existing.values()), stack, settings.postgres.admin_user)
         reasons += refusals.network(settings.network.name, network.result(), create=settings.network.create)
         reasons += [reason for judgement in judged for reason in judgement.result()]
+        for name in kept.result():
+            way = f"./scripts/dbserver drop {name} destroys them"
+            pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     if not pulumi.runtime.is_dry_run():
         _start_what_was_stopped(settings, stack, list(existing.values()))
     return Host(found)
+
+
+def _kept(settings: Settings, container: Container | None) -> list[str]:
+    """Return the applications that the running server knows and the stack declares no more."""
+    if container is None or not container.running:
+        return []
+    server = Server(container.name, settings.postgres.admin_user)
+    try:
+        known = json.loads(server.query(access.REGISTERED, server.admin))
+    except CommandError:
+        return []  # a server that is new, or does not answer: its own resource tells
+    declared = {entry.name for entry in settings.applications}
+    return [entry["name"] for entry in known if entry["name"] not in declared]
 
 
 def _declared(settings: Settings, server: str) -> Postgres | Redis:
@@ -72,6 +93,5 @@ def _start_what_was_stopped(settings: Settings, stack: str, existing: list[Conta
 
 def _stays(settings: Settings, container: Container) -> bool:
     """Return False where the data directory is declared elsewhere by now: the engine replaces such a container."""
-    server = container.labels[contract.LABEL_SERVER]
-    path = contract.data_directory(settings.data_directory, server)
-    return container.mounts.get(contract.INNER_DATA[server]) == path
+    paths = {contract.data_directory(settings.data_directory, server) for server in contract.SERVERS}
+    return bool(paths & set(container.mounts.values()))

@@ -1,6 +1,7 @@
 """db-server-redis: its container and its settings."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi_docker as docker
 
@@ -37,12 +38,18 @@ def create_redis(settings: Settings, image: Image, network: Network) -> Redis:
         command=["redis-server", server.CONFIG_PATH],
         envs=[],
     )
-    container = create_container(plan, network, lambda: prepare_redis(plan, wanted.effective_settings))
+    container = create_container(plan, network, partial(_prepare, settings, plan))
     properties = {
         "container": container.name,
         "containerId": container.id,
         "image": image.name,
         "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
+        "adminUser": settings.postgres.admin_user,
         "settings": wanted.effective_settings,
     }
     return Redis(image, container, RedisServer("redis-server", properties))
+
+
+def _prepare(settings: Settings, plan: ContainerPlan) -> None:
+    is_open = settings.redis.access == "open"
+    prepare_redis(plan, settings.redis.effective_settings, settings.postgres.admin_user, is_open=is_open)

@@ -14,19 +14,25 @@ class RedisProvider(ServerProvider):
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
-        running = server.Server(props["container"])
+        running = server.Server(props["container"], props["adminUser"])
         version = running.wait()["redis_version"]
         server.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
         return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:
         """Return the settings in force."""
-        return {**props, "settings": server.actual_settings(server.Server(props["container"]), props["settings"])}
+        return {
+            **props,
+            "settings": server.actual_settings(
+                server.Server(props["container"], props["adminUser"]), props["settings"]
+            ),
+        }
 
 
 class RedisServer(Resource, module="db-server", name="RedisServer"):
     """Redis as it runs: it answers, with these settings."""
 
+    container: pulumi.Output[str]
     version: pulumi.Output[str]
 
     def __init__(self, resource_name: str, props: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def _ask_postgres(declared: Declared) -> tuple[str, str]:
 
 
 def _ask_redis(declared: Declared) -> tuple[str, str]:
-    return "PONG", Redis(declared.containers[contract.REDIS]).answer()["redis_version"]
+    return "PONG", Redis(declared.containers[contract.REDIS], declared.admin).answer()["redis_version"]
 
 
 ASK: dict[str, Callable[[Declared], tuple[str, str]]] = {

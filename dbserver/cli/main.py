@@ -1,6 +1,7 @@
 """The verbs as commands. Actions are imported when they are called, so that `--help` is quick."""
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any
 import click
 
 from dbserver import __version__
-from dbserver.errors import DbServerError, Exit, UsageError
+from dbserver.cli.environment import FORMS
+from dbserver.errors import DbServerError, Exit, RefusedError, UsageError
 
 FORMATS = ("text", "json")
 
@@ -54,7 +56,7 @@ def verb(function: Callable[..., None]) -> click.Command:
         function
     )
     function = click.option("--stack", help="The stack; default: the one selected, or dev.")(function)
-    return commands.command()(function)
+    return commands.command(name=function.__name__.strip("_"))(function)
 
 
 @verb
@@ -86,6 +88,70 @@ def status(stack: str | None, form: str) -> None:
     show(found, form, render.status)
     if not found.well:
         raise click.exceptions.Exit(Exit.UNHEALTHY)
+
+
+@verb
+def list_(stack: str | None, form: str) -> None:
+    """List the applications: database, size, connections of their limit."""
+    from dbserver.actions.applications import list_applications
+    from dbserver.cli import render
+
+    show(list_applications(_declared(stack)), form, render.applications)
+
+
+@verb
+@click.argument("application")
+@click.option("--field", help="Print this one value alone.")
+def info(stack: str | None, form: str, application: str, field: str | None) -> None:
+    """Show one application: owner, size, connections of its limit, extensions."""
+    from dbserver.actions.applications import info as act
+    from dbserver.cli import render
+
+    found = act(_declared(stack), application)
+    show(found, form, lambda result: render.field(result, field) if field else render.application(result))
+
+
+@commands.command()
+@click.argument("application")
+@click.option("--stack", help="The stack; default: the one selected, or dev.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="dotenv", help="How to print.")
+def env(application: str, stack: str | None, form: str) -> None:
+    """Print what an application needs to connect; passwords included.
+
+    With --format github the variables go to the file that GITHUB_ENV names,
+    and what is printed masks their values in the log.
+    """
+    from dbserver.actions.applications import environment as act
+    from dbserver.cli import environment
+
+    variables = dict(act(_declared(stack), application).variables)
+    if form == "github":
+        if not os.environ.get("GITHUB_ENV"):
+            raise UsageError("GITHUB_ENV is not set", "use --format github in a GitHub Actions step only")
+        click.echo(environment.github(variables, Path(os.environ["GITHUB_ENV"])))
+        return
+    printers = {"dotenv": environment.dotenv, "shell": environment.shell, "json": environment.as_json}
+    click.echo(printers[form](variables))
+
+
+@verb
+@click.argument("application")
+@click.option("--confirm", metavar="NAME", help="The application's name again; needed without a terminal.")
+def drop(stack: str | None, form: str, application: str, confirm: str | None) -> None:
+    """Destroy the database and the role of an application that is declared no more."""
+    from dbserver.actions.applications import drop as act
+    from dbserver.cli import render
+
+    confirmed(application, confirm)
+    show(act(_declared(stack), application), form, render.dropped)
+
+
+def confirmed(name: str, given: str | None) -> None:
+    """Ask for the exact name. Raises RefusedError where it is not given."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"This destroys data. Type the name {name} to go on", err=True)
+    if given != name:
+        raise RefusedError(f"{name} was not confirmed; nothing was changed", f"--confirm {name}")
 
 
 def show(result: Any, form: str, text: Callable[[Any], str]) -> None:

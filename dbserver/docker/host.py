@@ -43,6 +43,13 @@ exit 0
 """
 
 
+WRITE = """
+umask 022; chmod 0700 /target; mkdir -p "/target/$1/.new" && cd "/target/$1/.new" && tar -xpf - || exit 1
+shift; for name in "$@"; do if [ -e "../$name" ]; then rm -f -- "$name"; fi; done
+for file in *; do if [ -e "$file" ]; then mv -f -- "$file" .. || exit 1; fi; done; cd .. && rmdir .new
+"""
+
+
 @dataclass(frozen=True)
 class Occupant:
     """A process whose working directory is a data directory."""
@@ -101,16 +108,30 @@ def parse_directory(path: str, printed: str) -> Directory:
     )
 
 
-def write_files(directory: str, files: Mapping[str, str], image: str) -> None:
-    """Write text files (mode 0644) into a host directory, each replaced in one rename."""
+def write_files(
+    directory: str, files: Mapping[str, str], image: str, *, once: Sequence[str] = (), private: Sequence[str] = ()
+) -> None:
+    """Write text files into a host directory, each replaced in one rename.
+
+    Files named in `once` stay as they are where they exist. Those in `private`
+    get mode 0600, the others 0644: the server runs as another user. The
+    directory above is closed to everybody but root.
+    """
+    path = Path(directory)
     if _direct():
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
         for name, text in files.items():
-            _replace_file(Path(directory) / name, text)
+            if not (name in once and (path / name).exists()):
+                _replace_file(path / name, text, _mode(name, private))
         return
-    script = "mkdir -p /target/.new && cd /target/.new && tar -xf - && mv -f -- * .. && rmdir /target/.new"
-    argv = [*helper_argv(image, ["--volume", f"{directory}:/target"]), "-c", script]
-    execute.run(argv, stdin=_archive(files), timeout=HELPER_SECONDS)
+    options = ["--volume", f"{path.parent}:/target"]
+    argv = [*helper_argv(image, options), "-c", WRITE, "sh", path.name, *once]
+    execute.run(argv, stdin=_archive(files, private), timeout=HELPER_SECONDS)
+
+
+def _mode(name: str, private: Sequence[str]) -> int:
+    return 0o600 if name in private else 0o644
 
 
 def helper_argv(image: str, options: Sequence[str]) -> list[str]:
@@ -132,22 +153,24 @@ def _empty_directory(path: Path) -> Directory | None:
     return Directory(str(path), exists=path.is_dir(), free_bytes=room.f_bavail * room.f_frsize)
 
 
-def _replace_file(path: Path, text: str) -> None:
+def _replace_file(path: Path, text: str, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.touch(mode)
+    temporary.chmod(mode)
     with temporary.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.chmod(0o644)
     temporary.replace(path)
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
+def _archive(files: Mapping[str, str], private: Sequence[str]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, text in files.items():
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text.encode()), 0o644
+            entry.size, entry.mode = len(text.encode()), _mode(name, private)
             archive.addfile(entry, io.BytesIO(text.encode()))
     return buffer.getvalue()
 

@@ -16,6 +16,10 @@ LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_
 # A stored setting, its name in lower case: PostgreSQL keeps its own spelling.
 SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
 
+FOREIGN_GRANTS = "SELECT FROM aclexplode(datacl) WHERE grantee <> datdba"
+PUBLIC_SCHEMA = "FROM pg_namespace WHERE nspname = 'public'"
+INSTALLED = "(SELECT array_agg(extname::text) FROM pg_extension)"
+
 REGISTRY = """\
 CREATE SCHEMA IF NOT EXISTS dbserver;
 CREATE TABLE IF NOT EXISTS dbserver.application (
@@ -82,21 +86,27 @@ def differences(access: Access) -> str:
     """Return the query, run in the application's database, for what differs: a JSON list of texts, and the verifier."""
     application = access.application
     role, database, oid = literal(application.role), literal(application.database), _regrole(application.role)
+    in_roles, in_databases = f"FROM pg_roles WHERE rolname = {role}", f"FROM pg_database WHERE datname = {database}"
+    privileged = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
+    stored = (
+        f"coalesce((SELECT array_agg({SETTING} ORDER BY {SETTING}) FROM pg_db_role_setting, unnest(setconfig) s"
+        f" WHERE setrole = {oid} AND setdatabase = 0), '{{}}')"
+    )
     checks = [
-        ("role has other attributes", f"SELECT NOT (rolcanlogin AND rolinherit AND NOT (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)) FROM pg_roles WHERE rolname = {role}"),
-        ("role has another connection limit", f"SELECT rolconnlimit <> {application.connections} FROM pg_roles WHERE rolname = {role}"),
-        ("role has other settings", f"SELECT coalesce((SELECT array_agg({SETTING} ORDER BY {SETTING}) FROM pg_db_role_setting r, unnest(setconfig) s WHERE setrole = {oid} AND setdatabase = 0), '{{}}') <> {_setting_array(access.settings)}"),
+        ("role has other attributes", f"SELECT NOT rolcanlogin OR NOT rolinherit OR {privileged} {in_roles}"),
+        ("role has another connection limit", f"SELECT rolconnlimit <> {application.connections} {in_roles}"),
+        ("role has other settings", f"SELECT {stored} <> {_setting_array(access.settings)}"),
         ("role is a member of other roles", f"SELECT EXISTS (SELECT FROM pg_auth_members WHERE member = {oid})"),
-        ("database has another owner", f"SELECT pg_get_userbyid(datdba) <> {role} FROM pg_database WHERE datname = {database}"),
-        ("database is open to others", f"SELECT datacl IS NULL OR EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee <> datdba) FROM pg_database WHERE datname = {database}"),
-        ("schema public has another owner", f"SELECT pg_get_userbyid(nspowner) <> {role} FROM pg_namespace WHERE nspname = 'public'"),
-        ("an extension is missing", f"SELECT NOT {_text_array(access.extensions)} <@ (SELECT array_agg(extname::text) FROM pg_extension)"),
-    ]  # fmt: skip
+        ("database has another owner", f"SELECT pg_get_userbyid(datdba) <> {role} {in_databases}"),
+        ("database is open to others", f"SELECT datacl IS NULL OR EXISTS ({FOREIGN_GRANTS}) {in_databases}"),
+        ("schema public has another owner", f"SELECT pg_get_userbyid(nspowner) <> {role} {PUBLIC_SCHEMA}"),
+        ("an extension is missing", f"SELECT NOT {_text_array(access.extensions)} <@ {INSTALLED}"),
+    ]
     rows = ", ".join(f"({literal(text)}, ({query}))" for text, query in checks)
     verifier = f"SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {role}"
     return (
-        f"SELECT json_build_object('drift', (SELECT coalesce(json_agg(text), '[]') FROM (VALUES {rows}) c(text, differs)"
-        f" WHERE differs), 'verifier', ({verifier}));\n"
+        f"SELECT json_build_object('drift', (SELECT coalesce(json_agg(text), '[]')"
+        f" FROM (VALUES {rows}) c(text, differs) WHERE differs), 'verifier', ({verifier}));\n"
     )
 
 

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dbserver import contract, execute
-from dbserver.docker import containers, host
+from dbserver.docker import containers, host, networks
 from dbserver.errors import CommandError, DbServerError, NotRunningError
-from dbserver.postgres import commands, scram, settings, sql
+from dbserver.postgres import access, commands, scram, settings, sql
 from dbserver.readiness import wait_until
 
 QUERY_SECONDS = 60
@@ -42,14 +43,27 @@ class Server:
         return self.answer()
 
 
-def converge(server: Server, password: str, wanted: Mapping[str, str], directory: str, image: str) -> None:
+@dataclass(frozen=True)
+class Declared:
+    """What a server shall be: its administrator's password, its settings, where its files are."""
+
+    password: str
+    settings: Mapping[str, str]
+    network: str
+    directory: str
+    image: str
+
+
+def converge(server: Server, declared: Declared) -> None:
     """Bring the administrator and the settings to what is declared; nothing is done that is done already."""
-    found = state(server, wanted)
-    if not scram.matches(found["verifier"], password):
-        server.query(sql.set_password(server.admin, scram.verifier(password)))
+    found = state(server, declared.settings)
+    if not scram.matches(found["verifier"], declared.password):
+        server.query(sql.set_password(server.admin, scram.verifier(declared.password)))
     if not found["database"]:
         server.query(sql.create_database(server.admin))
-    apply_settings(server, found, wanted, directory, image)
+    apply_settings(server, found, declared)
+    # The reload is for an update that was killed between writing the files and its own.
+    server.query(access.close_shared_databases(server.admin) + access.REGISTRY + sql.RELOAD, server.admin)
 
 
 def state(server: Server, wanted: Mapping[str, str]) -> dict[str, Any]:
@@ -57,49 +71,57 @@ def state(server: Server, wanted: Mapping[str, str]) -> dict[str, Any]:
     return dict(json.loads(server.query(sql.state(server.admin, list(wanted)))))
 
 
-def apply_settings(
-    server: Server, found: Mapping[str, Any], wanted: Mapping[str, str], directory: str, image: str
-) -> None:
-    """Write the settings to the host's file, reload, and restart only where a setting needs it.
+def rendered(wanted: Mapping[str, str], admin: str, network: str) -> dict[str, str]:
+    """Return the server's files: its settings, and who may connect from where."""
+    found = networks.find(network)
+    gateways = found.gateways if found else ()
+    config = contract.CONFIG_FILE[contract.POSTGRES]
+    return {config: settings.render(wanted), settings.HBA_FILE: settings.render_hba(admin, gateways)}
 
-    A file with faults is taken back before anything reads it, and so are
+
+def apply_settings(server: Server, found: Mapping[str, Any], declared: Declared) -> None:
+    """Write the server's files, reload, and restart only where a setting needs it.
+
+    Files with faults are taken back before anything reads them, and so are
     settings under which the server does not start again: it then runs on with
     the settings before.
     """
-    text, before = settings.render(wanted), current_file(server)
-    if text != before:
-        write_file(directory, text, image)
+    files = rendered(declared.settings, server.admin, declared.network)
+    before = current_files(server)
+    if files != before:
+        host.write_files(declared.directory, files, declared.image)
         try:
             refuse_faults(server)
         except DbServerError:
-            write_file(directory, before, image)
+            host.write_files(declared.directory, before, declared.image)
             raise
-    if text != before or found["overridden"]:
+    if files != before or found["overridden"]:
         reload(server, found["overridden"])
-        found = state(server, wanted)
+        found = state(server, declared.settings)
     if found["pending"]:
-        _restart(server, before, directory, image)
+        _restart(server, before, declared)
 
 
-def _restart(server: Server, before: str, directory: str, image: str) -> None:
-    containers.restart(server.container)
+def _restart(server: Server, before: Mapping[str, str], declared: Declared) -> None:
     try:
-        server.wait()
-    except DbServerError:
-        write_file(directory, before, image)
         containers.restart(server.container)
         server.wait()
+    except DbServerError:
+        host.write_files(declared.directory, before, declared.image)
+        with suppress(DbServerError):
+            containers.restart(server.container)
+            server.wait()
         raise
 
 
-def current_file(server: Server) -> str:
-    """Return the configuration file as the container sees it."""
-    return execute.run(["docker", "exec", server.container, "cat", CONFIG_PATH], timeout=QUERY_SECONDS).stdout
-
-
-def write_file(directory: str, text: str, image: str) -> None:
-    """Write the configuration file into its host directory."""
-    host.write_files(directory, {contract.CONFIG_FILE[contract.POSTGRES]: text}, image)
+def current_files(server: Server) -> dict[str, str]:
+    """Return the server's files as the container sees them."""
+    names = (contract.CONFIG_FILE[contract.POSTGRES], settings.HBA_FILE)
+    inner = contract.INNER_CONFIG[contract.POSTGRES]
+    script = f'cd {inner} && for name in "$@"; do cat "$name" 2>/dev/null; printf "\\0"; done'
+    argv = ["docker", "exec", server.container, "sh", "-c", script, "sh", *names]
+    texts = execute.run(argv, timeout=QUERY_SECONDS).stdout.split("\0")
+    return {name: text for name, text in zip(names, texts, strict=False) if text}
 
 
 def refuse_faults(server: Server) -> None:
@@ -128,12 +150,12 @@ def setting_states(server: Server, wanted: Mapping[str, str]) -> dict[str, dict[
     return dict(json.loads(server.query(sql.setting_states(list(wanted)))))
 
 
-def actual_settings(server: Server, declared: Mapping[str, str]) -> dict[str, str]:
+def actual_settings(server: Server, declared: Mapping[str, str], network: str) -> dict[str, str]:
     """Return the declared settings as they are in force: another value where something overrides the file."""
     states, shown = setting_states(server, declared), {}
-    in_file = current_file(server) == settings.render(declared)
+    in_file = current_files(server) == rendered(declared, server.admin, network)
     for name, value in declared.items():
         state = states.get(name.lower(), {"value": value, "file": CONFIG_PATH, "pending": False})
         kept = in_file and state["file"] == CONFIG_PATH and not state["pending"]
-        shown[name] = value if kept else str(state["value"])
+        shown[name] = value if kept else f"{state['value']} (in force)"
     return shown

@@ -5,11 +5,12 @@ of the memory for shared_buffers) and "Query Planning" (effective_cache_size
 as what the server may expect to find cached).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dbserver import contract
 
 MIB = 1024 * 1024
+HBA_FILE = "pg_hba.conf"
 MEMORY_PER_CONNECTION = 10 * MIB
 
 # What the stack itself decides; in `settings` they would break what it promises.
@@ -59,6 +60,7 @@ def render(settings: Mapping[str, str]) -> str:
     """Return the configuration file: what initdb chose, then what the stack declares."""
     lines = [
         "# Rendered by the db-server stack: change its configuration, not this file.",
+        f"hba_file = '{contract.INNER_CONFIG[contract.POSTGRES]}/{HBA_FILE}'",
         f"include '{contract.INNER_DATA[contract.POSTGRES]}/postgresql.conf'",
         *(f"{name} = {quoted(value)}" for name, value in sorted(settings.items())),
     ]
@@ -68,3 +70,22 @@ def render(settings: Mapping[str, str]) -> str:
 def quoted(value: str) -> str:
     """Return a value as postgresql.conf takes it."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def render_hba(admin: str, gateways: Sequence[str]) -> str:
+    """Return who may connect from where.
+
+    The administrator comes through the socket or from the host, whose
+    connections arrive from the network's gateway; never from a container on
+    the network. Everybody else needs a password.
+    """
+    host_only = ["127.0.0.1/32", "::1/128", *(f"{gateway}/{128 if ':' in gateway else 32}" for gateway in gateways)]
+    lines = [
+        "# Rendered by the db-server stack: change its configuration, not this file.",
+        "local all all trust",
+        *(f'host all "{admin}" {address} scram-sha-256' for address in host_only),
+        f'host all "{admin}" all reject',
+        "host replication all all reject",
+        "host all all all scram-sha-256",
+    ]
+    return "\n".join(lines) + "\n"

@@ -84,3 +84,17 @@ def reset_overrides(names: Sequence[str]) -> str:
 
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"
+EXTENSIONS = "SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql';\n"
+
+
+def usage(databases: Sequence[str]) -> str:
+    """Return database -> owner, size in bytes, client connections, for those of these that exist."""
+    listed = ", ".join(literal(name) for name in databases)
+    clients = (
+        "SELECT count(*) FROM pg_stat_activity a WHERE a.datname = d.datname AND a.backend_type = 'client backend'"
+    )
+    return (
+        "SELECT coalesce(json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba),"
+        f" 'size', pg_database_size(oid), 'connections', ({clients}))), '{{}}')"
+        f" FROM pg_database d WHERE datname IN ({listed});\n"
+    )

@@ -30,13 +30,16 @@ class Tenant:
     scan: bool = False
 
 
-def rules(admin: str, admin_password: str, tenants: Sequence[Tenant] | None, categories: Sequence[str]) -> str:
+def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, categories: Sequence[str] = ()) -> str:
     """Return the ACL file: without tenants everybody may do everything, as in the integration document.
 
-    With tenants, who comes without a password may only PING: health checks and
-    deployment scripts ask `redis-cli ping` and expect PONG.
+    `hashes` are the SHA-256 of the administrator's passwords: the local one,
+    which operations use, and the declared one. With tenants, who comes without
+    a password may only PING: health checks and deployment scripts ask
+    `redis-cli ping` and expect PONG.
     """
-    lines = [f"user {admin} on sanitize-payload {_hashed(admin_password)} ~* &* +@all"]
+    known = " ".join(f"#{each}" for each in hashes)
+    lines = [f"user {admin} on sanitize-payload {known} ~* &* +@all"]
     if tenants is None:
         lines.append("user default on nopass sanitize-payload ~* &* +@all")
     else:
@@ -45,15 +48,16 @@ def rules(admin: str, admin_password: str, tenants: Sequence[Tenant] | None, cat
     return "\n".join(lines) + "\n"
 
 
+def hashed(password: str) -> str:
+    """Return a password's SHA-256, as ACL rules hold it."""
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
 def _tenant(tenant: Tenant, categories: Sequence[str]) -> str:
     denied = ["-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)]
     denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in categories]
     allowed = [f"+{name}" for name in (*NEEDED, *(["scan"] if tenant.scan else []))]
     pattern = f"~{tenant.prefix}* resetchannels &{tenant.prefix}*"
     return " ".join([
-        f"user {tenant.name} on sanitize-payload {_hashed(tenant.password)} {pattern} +@all", *denied, *allowed,
+        f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)} {pattern} +@all", *denied, *allowed,
     ])  # fmt: skip
-
-
-def _hashed(password: str) -> str:
-    return "#" + hashlib.sha256(password.encode()).hexdigest()

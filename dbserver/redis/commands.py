@@ -1,11 +1,23 @@
 """Commands that run in the Redis container. Pure: they run nothing."""
 
 from dbserver import contract
+from dbserver.redis import access
+
+ADMIN_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ADMIN_FILE}"
 
 
-def cli(container: str, *arguments: str) -> list[str]:
-    """Return redis-cli inside the container; an error reply ends with status 1 (-e)."""
-    return ["docker", "exec", "-i", container, "redis-cli", "-e", *arguments]
+def cli(container: str, admin: str, *arguments: str) -> list[str]:
+    """Return redis-cli inside the container as the administrator; an error reply ends with status 1 (-e).
+
+    The password stays in the container: root there reads it from its file.
+    """
+    script = f'REDISCLI_AUTH=$(cat {ADMIN_FILE}) exec redis-cli --user "$0" -e "$@"'
+    return ["docker", "exec", "-i", container, "sh", "-c", script, admin, *arguments]
+
+
+def admin_hash(container: str) -> list[str]:
+    """Return the command that prints the SHA-256 of the administrator's local password."""
+    return ["docker", "exec", container, "sh", "-c", f"tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1"]
 
 
 def wait_until_ready(container: str) -> list[str]:

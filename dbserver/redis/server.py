@@ -1,5 +1,6 @@
 """The running Redis server: ask it, wait for it, bring it to what is declared."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dbserver import contract, execute
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.readiness import wait_until
-from dbserver.redis import commands, settings
+from dbserver.redis import access, commands, settings
 
 COMMAND_SECONDS = 30
 SAVE_SECONDS = 600
@@ -17,13 +18,14 @@ CONFIG_PATH = f"{contract.INNER_CONFIG[contract.REDIS]}/{contract.CONFIG_FILE[co
 
 @dataclass(frozen=True)
 class Server:
-    """One Redis container."""
+    """One Redis container and its administrator."""
 
     container: str
+    admin: str
 
     def command(self, *arguments: str) -> str:
         """Run one Redis command and return the reply, stripped."""
-        return execute.run(commands.cli(self.container, *arguments), timeout=COMMAND_SECONDS).stdout.strip()
+        return execute.run(commands.cli(self.container, self.admin, *arguments), timeout=COMMAND_SECONDS).stdout.strip()
 
     def info(self, section: str) -> dict[str, str]:
         """Return one section of INFO."""
@@ -32,7 +34,8 @@ class Server:
 
     def answer(self) -> dict[str, str]:
         """Return what runs. Raises NotRunningError where the server does not answer PONG."""
-        probe = execute.run(commands.cli(self.container, "ping"), check=False, timeout=COMMAND_SECONDS)
+        argv = commands.cli(self.container, self.admin, "ping")
+        probe = execute.run(argv, check=False, timeout=COMMAND_SECONDS)
         if probe.stdout.strip() != "PONG":
             said = probe.output or probe.stdout.strip()
             raise NotRunningError(f"{self.container} does not answer PONG: {said}", "./scripts/start.sh")
@@ -117,3 +120,15 @@ def _set(server: Server, name: str, value: str) -> None:
         server.command("CONFIG", "SET", name, value)
     except CommandError as fault:
         raise DbServerError(f"Redis refuses {name} {value}: {fault.output}", "correct the setting") from None
+
+
+def apply_rules(server: Server, rules: str, directory: str, image: str) -> None:
+    """Write the ACL file and load it; users whose rules change are disconnected, the others are not."""
+    host.write_files(directory, {access.ACL_FILE: rules}, image)
+    server.command("ACL", "LOAD")
+
+
+def loaded_rules(server: Server) -> str:
+    """Return what identifies the rules in force."""
+    listed = "\n".join(sorted(server.command("ACL", "LIST").splitlines()))
+    return hashlib.sha256(listed.encode()).hexdigest()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dbserver import contract
+from dbserver.redis import access
 
 Persistence = Literal["none", "snapshot", "append-only"]
 EVICTION_POLICIES = (
@@ -70,6 +71,7 @@ def render(settings: Mapping[str, str]) -> str:
         # Nothing outside the host reaches it: its port is published on the
         # loopback only, and on the network every application may connect.
         "protected-mode no",
+        f"aclfile {contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}",
         f"dbfilename {SNAPSHOT_FILE}",
         f"appenddirname {APPEND_ONLY_DIRECTORY}",
         *(f"{name} {value or chr(34) * 2}" for name, value in sorted(settings.items())),

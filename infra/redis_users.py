@@ -1,0 +1,40 @@
+"""The users of Redis as a declared resource: everybody, or one fenced tenant per application."""
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dbserver import execute
+from dbserver.redis import access, commands, server
+from infra.server import Properties, ServerProvider
+
+
+class RedisUsersProvider(ServerProvider):
+    """Loads the users' rules; sees rules that were changed by hand."""
+
+    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "tenants", "drift")
+
+    def converge(self, props: Properties) -> Properties:
+        """Write and load the rules."""
+        running = server.Server(props["container"], props["adminUser"])
+        local = execute.run(commands.admin_hash(props["container"]), timeout=server.COMMAND_SECONDS).stdout.strip()
+        tenants = None if props["open"] else [access.Tenant(**tenant) for tenant in props["tenants"]]
+        hashes = [local, access.hashed(props["adminPassword"])]
+        rules = access.rules(props["adminUser"], hashes, tenants, running.command("ACL", "CAT").split())
+        server.apply_rules(running, rules, props["configDirectory"], props["image"])
+        return {**props, "loaded": server.loaded_rules(running), "drift": ""}
+
+    def observe(self, props: Properties) -> Properties:
+        """Return what differs from the rules that were loaded."""
+        running = server.Server(props["container"], props["adminUser"])
+        same = server.loaded_rules(running) == props["loaded"]
+        return {**props, "drift": "" if same else "users were changed by hand"}
+
+
+class RedisUsers(Resource, module="db-server", name="RedisUsers"):
+    """The users of Redis."""
+
+    def __init__(self, resource_name: str, props: dict[str, Any]) -> None:
+        options = pulumi.ResourceOptions(additional_secret_outputs=["adminPassword", "tenants"])
+        super().__init__(RedisUsersProvider(), resource_name, {**props, "drift": "", "loaded": None}, options)
