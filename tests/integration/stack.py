@@ -163,7 +163,9 @@ class Stack:
         shutil.copytree(plugins, home / ".pulumi" / "plugins")
         for path in (self.directory, *self.directory.rglob("*")):
             os.chown(path, uid, uid, follow_symlinks=False)
-        return {**self.env(), "HOME": str(home), "DBSERVER_CACHE": str(home / "parts")}
+        system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        person = {"HOME": str(home), "PULUMI_HOME": str(home / ".pulumi"), "DBSERVER_CACHE": str(home / "parts")}
+        return {**self.env(), **person, "PATH": system}
 
     def inspect(self, container: str) -> dict[str, Any]:
         return dict(json.loads(run("docker", "container", "inspect", container).ok().out)[0])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import socket
 import subprocess
 import tempfile
@@ -12,6 +13,9 @@ from pathlib import Path
 import psutil
 
 from tests.integration.stack import Stack, run
+
+# A person of this machine without rights of any kind; the engine wants to know the name.
+NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
 def test_the_first_start_serves_both_and_the_second_changes_nothing(stack: Stack) -> None:
@@ -86,11 +90,11 @@ def test_a_member_of_the_docker_group_can_start(make_stack: Callable[[str], Stac
     group = Path("/var/run/docker.sock").stat().st_gid
     stack = make_stack(tempfile.mkdtemp(prefix="dbs-test-"))
     stack.directory.chmod(0o755)
-    person = stack.belongs_to(uid=12345)
+    person = stack.belongs_to(uid=NOBODY)
     # The capability lets this person read the interpreter of the machine's
     # administrator; it writes nothing and is no right over Docker or the data.
     reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    argv = ["setpriv", "--reuid=12345", "--regid=12345", f"--groups={group}", *reads]
+    argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", f"--groups={group}", *reads]
     start = [*argv, str(stack.project / "scripts" / "start.sh"), "--no-install"]
     run(*start, env=person, cwd="/").ok()
     assert stack.sql("SELECT 1") == "1"
