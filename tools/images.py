@@ -1,7 +1,6 @@
 """The servers' images: here, pulled, or built as a stand-in where the official ones cannot be had."""
 
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -129,9 +128,3 @@ def _build_base(steps: Steps, machine: Machine, wanted: Recipe) -> None:
             f"packing Debian {wanted.suite}", ["tar", "--numeric-owner", "-C", str(target), "-cf", str(packed), "."]
         )
         steps.run(f"importing Debian {wanted.suite}", ["docker", "import", str(packed), wanted.base])
-
-
-if __name__ == "__main__":
-    from tools.prepare import build_images
-
-    sys.exit(build_images(sys.argv[1:]))

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dbserver import contract
-from dbserver.docker import images as local
 from dbserver.errors import CommandError, DbServerError, Exit, UsageError
 from tools import docker_engine, docker_plugin, images, pulumi_engine
 from tools.machine import Machine, Missing, here, report
@@ -120,22 +119,6 @@ def guarded(action: Callable[[Steps, Machine], int]) -> int:
     except OSError as failure:
         steps.say(f"error: {failure}\nHINT: correct that, then run it again; what is finished is kept")
         return int(Exit.FAILED)
-
-
-def build_images(names: Sequence[str]) -> int:
-    """Build stand-ins by the names of the official images they stand for; the exit code."""
-
-    def action(steps: Steps, machine: Machine) -> int:
-        if not names or any(name.startswith("-") for name in names):
-            raise UsageError("which image?", f"tools/image NAME..., one of: {', '.join(images.SUITES)}")
-        docker_engine.provide(steps, machine)
-        with alone(steps, machine):
-            for name in names:
-                if local.find(local.stand_in(name)) is None:
-                    images.build(steps, machine, name)
-        return Exit.DONE
-
-    return guarded(action)
 
 
 if __name__ == "__main__":
