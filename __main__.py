@@ -4,7 +4,7 @@ import pulumi
 
 from dbserver.errors import DbServerError
 from infra import configuration
-from infra.applications import create_applications, create_redis_users, environments
+from infra.applications import create_applications, create_gate, create_redis_users, environments
 from infra.network import create_network
 from infra.outputs import outputs
 from infra.password import password
@@ -24,7 +24,8 @@ admin_password = password("admin-password", settings.admin_password)
 postgres = create_postgres(settings, host.images["postgres"], network, admin_password)
 redis = create_redis(settings, host.images["redis"], network)
 applications = create_applications(settings, postgres)
-create_redis_users(settings, applications, redis, admin_password)
+users = create_redis_users(settings, applications, redis, admin_password)
+create_gate(settings, applications, users)
 known = environments(settings, applications, postgres, redis)
 
 for name, value in outputs(settings, network, postgres, redis, admin_password, known).items():

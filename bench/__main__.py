@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import report, start
+from bench import applications, report, start
 from bench.commands import MeasurementError
 from bench.figures import Table, render
 from dbserver.errors import DbServerError
@@ -16,7 +16,7 @@ from tools.steps import Steps
 
 PAGE = machine.ROOT / "docs" / "performance.md"
 # Each takes the number of rounds and returns its tables.
-BENCHES: Sequence[Callable[[int], list[Table]]] = (start.measure,)
+BENCHES: Sequence[Callable[[int], list[Table]]] = (start.measure, applications.measure)
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import commands, processes
 from bench.compose import Compose, Servers, wait_until_both_answer
 from bench.figures import Comparison, Table, comparison_table
+from bench.ours import Ours, say
 from dbserver import contract
 from dbserver.docker import images
 from tests.integration.stack import Stack, free_port
@@ -18,7 +19,6 @@ from tools import compose, machine
 from tools.steps import Steps
 
 WATCHED_RUNS = 3
-UP = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 FRESH_NOTE = (
     "Fresh: empty data directories, no containers, no network; Pulumi's stack is initialised before. "
     "`pulumi up` returns when both servers have answered. Once, unrecorded, each side starts before the rounds."
@@ -27,43 +27,6 @@ BREAKDOWN_NOTE = (
     "The median of {runs} runs of {total:.2f} s, watched every {interval:.0f} ms (watching slows them a little). "
     "Processes overlap; what is shorter than that is not seen."
 )
-
-
-class Ours:
-    """`pulumi up` in a copy of the project."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        sourced = commands.run(["bash", "-c", ". tools/environment.sh && exec env -0"], stack.env(), stack.project)
-        self.environment = dict(pair.split("=", 1) for pair in sourced.split("\0") if pair)
-        self.containers = {contract.POSTGRES: stack.postgres, contract.REDIS: stack.redis}
-
-    def forget(self) -> None:
-        """Remove containers, network, data and state; make the stack anew."""
-        commands.run(["docker", "rm", "--force", *self.containers.values()], self.environment, self.stack.project)
-        commands.run(["docker", "network", "rm", "--force", self.stack.network], self.environment, self.stack.project)
-        for directory in (self.stack.data, self.stack.project / ".state" / ".pulumi"):
-            shutil.rmtree(directory, ignore_errors=True)
-        commands.run(self.argv("stack", "init", self.stack.name), self.environment, self.stack.project)
-
-    def argv(self, *arguments: str) -> list[str]:
-        """Return the command."""
-        return ["pulumi", *arguments]
-
-    def up(self) -> float:
-        """Return the seconds of `pulumi up`."""
-        return commands.timed(self.argv(*UP), self.environment, self.stack.project)
-
-    def watched_up(self) -> list[processes.Seen]:
-        """Return the processes of one `pulumi up`."""
-        process = commands.begin(self.argv(*UP), self.environment, self.stack.project)
-        try:
-            seen = processes.watch(process)
-        except BaseException:
-            commands.stop(process)
-            raise
-        commands.finish(process)
-        return seen
 
 
 class Theirs:
@@ -108,11 +71,6 @@ def measure(rounds: int) -> list[Table]:
         nothing = _nothing_to_do(ours, theirs, rounds)
         say("where a `pulumi up` with nothing to do spends its time")
         return [comparison_table("Starting", [*fresh, nothing], FRESH_NOTE), _breakdown(ours)]
-
-
-def say(text: str) -> None:
-    """Tell the person who waits what is measured now."""
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -9,6 +9,11 @@ from dbserver import contract
 COLOURS = 2
 
 
+def default_database(name: str) -> str:
+    """Return the database of an application that names none."""
+    return name.replace("-", "_")
+
+
 @dataclass(frozen=True)
 class Application:
     """One application. `pool_size` is connections per instance, `instances` are per colour."""

@@ -8,13 +8,15 @@ is missing is the default and nothing is validated.
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dbserver import contract
+from dbserver.applications import default_database
 from dbserver.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Declared:
-    """The names that operations need."""
+    """The names that operations need. `applications` is name -> database and role."""
 
     stack: str
     network: str
@@ -32,7 +34,7 @@ class Declared:
     containers: dict[str, str]
     images: dict[str, str]
     stand_ins: bool
-    applications: tuple[str, ...] = ()
+    applications: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def selected_stack(wanted: str | None = None) -> str:
@@ -73,13 +75,18 @@ def read(stack: str) -> Declared:
         containers={s: str(servers[s].get("containerName", contract.DEFAULT_CONTAINER[s])) for s in contract.SERVERS},
         images={s: str(servers[s].get("image", contract.DEFAULT_IMAGE[s])) for s in contract.SERVERS},
         stand_ins=values.get(f"{contract.PROJECT}:standIns") in (True, "true"),
-        applications=_names(values.get(f"{contract.PROJECT}:applications")),
+        applications=_applications(values.get(f"{contract.PROJECT}:applications")),
     )
 
 
-def _names(entries: Any) -> tuple[str, ...]:
-    known = entries if isinstance(entries, list) else []
-    return tuple(str(entry["name"]) for entry in known if isinstance(entry, dict) and "name" in entry)
+def _applications(entries: Any) -> dict[str, tuple[str, str]]:
+    """Return name -> database and role."""
+    known = {}
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and "name" in entry:
+            database = str(entry.get("database") or default_database(str(entry["name"])))
+            known[str(entry["name"])] = database, str(entry.get("role") or database)
+    return known
 
 
 def _section(values: Any, key: str) -> dict[str, Any]:

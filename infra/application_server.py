@@ -9,7 +9,7 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 
 from dbserver.applications import Application as Entry
 from dbserver.docker import containers
-from dbserver.errors import CommandError, DbServerError
+from dbserver.errors import DbServerError
 from dbserver.postgres import access, scram, server
 from infra.server import Properties, ServerError
 
@@ -33,18 +33,12 @@ class ApplicationProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """Make or adopt the role and the database."""
-        generated = not props["givenPassword"] and not props["keepPassword"]
-        password = secrets.token_urlsafe(PASSWORD_BYTES) if generated else props["givenPassword"]
-        return CreateResult(props["name"], {**_granted(props, password or "", new=False), **_tenant({})})
+        return CreateResult(props["name"], {**_granted(props, {}), **_tenant({})})
 
     def update(self, _id: str, olds: Properties, news: Properties) -> UpdateResult:
         """Repair and change; a password stays until it is given, or its version says that it shall change."""
         rotated = olds.get("passwordVersion") != news["passwordVersion"]
-        password = news["givenPassword"] or ("" if news["keepPassword"] else olds.get("password") or "")
-        if (not password and not news["keepPassword"]) or (rotated and not news["givenPassword"]):
-            password = secrets.token_urlsafe(PASSWORD_BYTES)
-        known = bool(olds.get("known")) or rotated
-        return UpdateResult({**_granted(news, password, new=known), **_tenant({} if rotated else olds)})
+        return UpdateResult({**_granted(news, olds, rotated=rotated), **_tenant({} if rotated else olds)})
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Everything changes in place; a renamed database or role is refused while the preview is made."""
@@ -81,21 +75,32 @@ def differences(props: Properties) -> list[str]:
     return drift
 
 
-def _granted(props: Properties, password: str, *, new: bool) -> Properties:
-    running = server.Server(props["container"], props["adminUser"])
+def _granted(props: Properties, olds: Properties, *, rotated: bool = False) -> Properties:
+    """Grant, and return what holds afterwards: a fault as drift, and the password that the role really has."""
+    password, ours = _password(props, olds, rotated=rotated)
     wanted = access.Access(
         application=_entry(props),
         extensions=props["extensions"],
         settings=props["settings"],
         verifier=scram.verifier(password) if password else "",
         keep_password=bool(props["keepPassword"]),
-        new_password=new or bool(props["givenPassword"]),
+        new_password=ours,
     )
-    try:
-        running.query(access.grant(wanted), props["adminUser"])
-    except CommandError as fault:
-        return {**props, "password": password, "known": new, "drift": [_reason(fault)]}
-    return {**props, "password": password, "known": True, "drift": []}
+    running = server.Server(props["container"], props["adminUser"])
+    done = running.attempt(access.grant(wanted), props["adminUser"])
+    kept = password if access.GRANTED in done.stdout else olds.get("password") or ""
+    return {**props, "password": kept, "drift": [] if done.succeeded else [_reason(done.output)]}
+
+
+def _password(props: Properties, olds: Properties, *, rotated: bool) -> tuple[str, bool]:
+    """Return the password to set (none: it stays), and whether it may replace one that the role has."""
+    if props["givenPassword"]:
+        return props["givenPassword"], True
+    if props["keepPassword"]:
+        return "", False
+    if rotated or not olds.get("password"):
+        return secrets.token_urlsafe(PASSWORD_BYTES), rotated
+    return olds["password"], True
 
 
 def _tenant(olds: Properties) -> Properties:
@@ -114,16 +119,16 @@ def _entry(props: Properties) -> Entry:
     )
 
 
-def _reason(fault: CommandError) -> str:
-    lines = [line.partition("ERROR:")[2].strip() for line in fault.output.splitlines() if "ERROR:" in line]
-    return lines[0] if lines else fault.output
+def _reason(output: str) -> str:
+    lines = [line.partition("ERROR:")[2].strip() for line in output.splitlines() if "ERROR:" in line]
+    return lines[0] if lines else output
 
 
 def _renamed(name: str, key: str, before: object, after: object) -> str:
     return (
         f"application {name}: its {key} cannot be renamed from {before} to {after} here, the data would stay behind;"
         f" rename it in the server (ALTER {key.upper()} {before} RENAME TO {after}) while no client is connected,"
-        f" then: pulumi state delete its URN, and up again with keepPassword or the password"
+        f" then: pulumi state delete --target-dependents its URN, and up again with keepPassword or the password"
     )
 
 
@@ -135,5 +140,5 @@ class Application(Resource, module="db-server", name="Application"):
     drift: pulumi.Output[list[str]]
 
     def __init__(self, resource_name: str, props: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        outputs = {"password": None, "redis_password": None, "known": None}
+        outputs = {"password": None, "redis_password": None}
         super().__init__(ApplicationProvider(), resource_name, {**props, **outputs, "drift": []}, opts)

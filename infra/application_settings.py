@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field, field_validator
 
-from dbserver.applications import Budget, overlapping_prefixes
+from dbserver.applications import Budget, default_database, overlapping_prefixes
 from infra.types import (
     ApplicationName,
     ExtensionName,
@@ -49,7 +49,7 @@ class Application(Section):
     @property
     def database_name(self) -> str:
         """The database's name: by default the application's, with underscores."""
-        return self.database or self.name.replace("-", "_")
+        return self.database or default_database(self.name)
 
     @property
     def role_name(self) -> str:
@@ -71,7 +71,7 @@ def application_faults(entries: Sequence[Application], *, admin: str, budget: Bu
         faults += [f"applications.{number}.{fault}" for fault in _entry_faults(entry, admin, access)]
     if access == "password":
         faults += overlapping_prefixes((entry.name, entry.prefix) for entry in entries)
-    return faults + ([budget.fault()] if budget.fault() else [])
+    return faults + ([budget.fault()] if entries and budget.fault() else [])
 
 
 def _twice(key: str, values: Iterable[str]) -> list[str]:

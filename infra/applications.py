@@ -18,21 +18,24 @@ from infra.settings import Settings
 
 
 def create_applications(settings: Settings, postgres: Postgres) -> list[Application]:
-    """Declare every application, and the gate that all of them have to pass."""
-    declared = [_application(settings, entry, postgres) for entry in settings.applications]
+    """Declare every application's role and database."""
+    return [_application(settings, entry, postgres) for entry in settings.applications]
+
+
+def create_gate(settings: Settings, declared: Sequence[Application], users: RedisUsers) -> None:
+    """Declare what every application has to pass; it comes last, because its fault ends the update."""
     if declared:
         faults = pulumi.Output.all(*[application.drift for application in declared])
         names = [entry.name for entry in settings.applications]
-        ApplicationsGate("applications", faults.apply(lambda each: dict(zip(names, each, strict=True))))
-    return declared
+        ApplicationsGate("applications", faults.apply(lambda each: dict(zip(names, each, strict=True))), users)
 
 
 def create_redis_users(
     settings: Settings, declared: Sequence[Application], redis: Redis, admin_password: pulumi.Output[str]
-) -> None:
+) -> RedisUsers:
     """Declare who may do what in Redis."""
     secrets = pulumi.Output.all(*[application.redis_password for application in declared])
-    RedisUsers(
+    return RedisUsers(
         "redis-users",
         {
             # The server's own resource passes its container on, so that this one waits for its answer.

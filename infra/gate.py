@@ -38,5 +38,6 @@ def passed(props: Properties) -> Properties:
 class ApplicationsGate(Resource, module="db-server", name="Applications"):
     """All applications are as declared."""
 
-    def __init__(self, resource_name: str, faults: pulumi.Input[dict[str, Any]]) -> None:
-        super().__init__(GateProvider(), resource_name, {"faults": faults})
+    def __init__(self, resource_name: str, faults: pulumi.Input[dict[str, Any]], after: pulumi.Resource) -> None:
+        options = pulumi.ResourceOptions(depends_on=[after])
+        super().__init__(GateProvider(), resource_name, {"faults": faults}, options)

@@ -18,9 +18,8 @@ class PostgresProvider(ServerProvider):
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
         running = server.Server(props["container"], props["adminUser"])
-        version = running.wait()["version"]
-        server.converge(running, _declared(props))
-        return {**props, "version": version}
+        running.wait()
+        return {**props, "version": server.converge(running, _declared(props))}
 
     def observe(self, props: Properties) -> Properties:
         """Return the settings in force, and no password where the server has another one."""

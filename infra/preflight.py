@@ -61,8 +61,8 @@ def _kept(settings: Settings, container: Container | None) -> list[str]:
         known = json.loads(server.query(access.REGISTERED, server.admin))
     except CommandError:
         return []  # a server that is new, or does not answer: its own resource tells
-    declared = {entry.name for entry in settings.applications}
-    return [entry["name"] for entry in known if entry["name"] not in declared]
+    declared = {(entry.database_name, entry.role_name) for entry in settings.applications}
+    return [entry["name"] for entry in known if (entry["database"], entry["role"]) not in declared]
 
 
 def _declared(settings: Settings, server: str) -> Postgres | Redis:

@@ -74,15 +74,21 @@ def drop(declared: Declared, name: str) -> Dropped:
     """
     with locks.held(engine.STATE / "locks", declared.stack, "drop"):
         application = one(declared, name)
-        if name in declared.applications:
-            hint = f"remove its entry from Pulumi.{declared.stack}.yaml, ./scripts/start.sh, then drop it"
-            raise RefusedError(f"application {name} is declared", hint)
+        _refuse_declared(declared, application)
         found = _info(application, _usage(declared, [application]))
         if found.connections:
             hint = "stop its containers, then drop it"
             raise RefusedError(f"{found.connections} clients are connected to {application.database}", hint)
         _server(declared).query(access.drop(application), declared.admin)
     return Dropped(declared.stack, name, application.database, application.role, found.size_bytes)
+
+
+def _refuse_declared(declared: Declared, application: Application) -> None:
+    """Raise where an entry, under whatever name, declares the database or the role."""
+    for name, (database, role) in declared.applications.items():
+        if name == application.name or database == application.database or role == application.role:
+            hint = f"remove the entry {name} from Pulumi.{declared.stack}.yaml, ./scripts/start.sh, then drop it"
+            raise RefusedError(f"application {application.name} is declared (as {name})", hint)
 
 
 def _server(declared: Declared) -> Server:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FORMS = ("dotenv", "shell", "json", "github")
-PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,~-]*")
 
 
 def dotenv(variables: Mapping[str, str]) -> str:
-    """Return NAME=value lines that Docker's env files, dotenv libraries and `source` read alike."""
+    """Return NAME=value lines for dotenv libraries and `source`; in Docker's env files quotes stay."""
     return "\n".join(f"{name}={_quoted(value)}" for name, value in variables.items())
 
 
@@ -29,7 +29,7 @@ def github(variables: Mapping[str, str], file: Path) -> str:
     """Append to the file that GitHub Actions reads; return the commands that mask the secrets in its log."""
     with file.open("a") as target:
         target.write("".join(f"{name}={value}\n" for name, value in variables.items()))
-    secrets = [variables[name] for name in ("DB_PASSWORD", "DATABASE_URL", "REDIS_URL") if name in variables]
+    secrets = [variables[name] for name in ("DB_PASSWORD", "DATABASE_URL", "REDIS_URL") if variables.get(name)]
     return "\n".join(f"::add-mask::{value.replace('%', '%25')}" for value in secrets)
 
 

@@ -45,7 +45,8 @@ exit 0
 
 WRITE = """
 umask 022; chmod 0700 /target; mkdir -p "/target/$1/.new" && cd "/target/$1/.new" && tar -xpf - || exit 1
-shift; for name in "$@"; do if [ -e "../$name" ]; then rm -f -- "$name"; fi; done
+shift; all=1; for name in "$@"; do [ -e "../$name" ] || all=; done
+if [ -n "$all" ]; then for name in "$@"; do rm -f -- "$name"; done; fi
 for file in *; do if [ -e "$file" ]; then mv -f -- "$file" .. || exit 1; fi; done; cd .. && rmdir .new
 """
 
@@ -113,16 +114,17 @@ def write_files(
 ) -> None:
     """Write text files into a host directory, each replaced in one rename.
 
-    Files named in `once` stay as they are where they exist. Those in `private`
-    get mode 0600, the others 0644: the server runs as another user. The
+    Files named in `once` belong together: they stay as they are where all of
+    them exist. Those in `private` get mode 0600, the others 0644: the server runs as another user. The
     directory above is closed to everybody but root.
     """
     path = Path(directory)
     if _direct():
         path.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
+        kept = once if all((path / name).exists() for name in once) else ()
         for name, text in files.items():
-            if not (name in once and (path / name).exists()):
+            if name not in kept:
                 _replace_file(path / name, text, _mode(name, private))
         return
     options = ["--volume", f"{path.parent}:/target"]

@@ -12,6 +12,8 @@ from dbserver.postgres.sql import identifier, literal
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT"
 QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
 
+# Printed once the role is done: from there on it has its password, whatever fails later.
+GRANTED = "role granted"
 LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 # A stored setting, its name in lower case: PostgreSQL keeps its own spelling.
 SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
@@ -65,10 +67,12 @@ def grant(access: Access) -> str:
     return "".join(
         [
             QUIET,
+            "BEGIN;\n",
             _adopt_or_refuse(access),
             f"ALTER ROLE {role} {ATTRIBUTES} CONNECTION LIMIT {application.connections}{_password(access)};\n",
             _leave_other_roles(application.role),
             _settings(application.role, access.settings),
+            f"COMMIT;\n\\echo {GRANTED}\n",
             _create_database(application),
             f"ALTER DATABASE {database} OWNER TO {role};\n",
             f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
@@ -198,6 +202,8 @@ def _register(application: Application) -> str:
     columns = ("database", "role", "pool_size", "instances", "redis_database", "redis_prefix")
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns)
     return (
+        f"DELETE FROM dbserver.application WHERE name <> {literal(application.name)}"
+        f" AND (database = {literal(application.database)} OR role = {literal(application.role)});\n"
         f"INSERT INTO dbserver.application (name, {', '.join(columns)}) VALUES ({values})"
         f" ON CONFLICT (name) DO UPDATE SET {updates}, declared_at = now();\n"
     )

@@ -30,6 +30,11 @@ class Server:
         argv = commands.psql(self.container, self.admin, database)
         return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS).stdout.strip()
 
+    def attempt(self, statement: str, database: str) -> execute.Finished:
+        """Run SQL as the administrator; its failure is for the caller to judge."""
+        argv = commands.psql(self.container, self.admin, database)
+        return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS, check=False)
+
     def answer(self) -> dict[str, Any]:
         """Return version, start and connections. Raises NotRunningError where the server does not answer."""
         try:
@@ -37,10 +42,9 @@ class Server:
         except CommandError as fault:
             raise NotRunningError(f"{self.container} does not answer: {fault.output}", "./scripts/start.sh") from None
 
-    def wait(self) -> dict[str, Any]:
+    def wait(self) -> None:
         """Wait until the server answers; a server that crashes or never answers is an error with its last log lines."""
         wait_until(self.container, commands.wait_until_ready(self.container))
-        return self.answer()
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,18 @@ class Declared:
     image: str
 
 
-def converge(server: Server, declared: Declared) -> None:
-    """Bring the administrator and the settings to what is declared; nothing is done that is done already."""
-    found = state(server, declared.settings)
+def converge(server: Server, declared: Declared) -> str:
+    """Bring the administrator and the settings to what is declared; return the server's version."""
+    found, password = state(server, declared.settings), ""
     if not scram.matches(found["verifier"], declared.password):
-        server.query(sql.set_password(server.admin, scram.verifier(declared.password)))
+        password = sql.set_password(server.admin, scram.verifier(declared.password))
     if not found["database"]:
         server.query(sql.create_database(server.admin))
     apply_settings(server, found, declared)
     # The reload is for an update that was killed between writing the files and its own.
-    server.query(access.close_shared_databases(server.admin) + access.REGISTRY + sql.RELOAD, server.admin)
+    script = password + access.close_shared_databases(server.admin) + access.REGISTRY + sql.RELOAD
+    server.query(script, server.admin)
+    return str(found["version"])
 
 
 def state(server: Server, wanted: Mapping[str, str]) -> dict[str, Any]:

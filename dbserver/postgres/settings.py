@@ -83,6 +83,7 @@ def render_hba(admin: str, gateways: Sequence[str]) -> str:
     lines = [
         "# Rendered by the db-server stack: change its configuration, not this file.",
         "local all all trust",
+        f'local replication "{admin}" trust',
         *(f'host all "{admin}" {address} scram-sha-256' for address in host_only),
         f'host all "{admin}" all reject',
         "host replication all all reject",

@@ -37,7 +37,8 @@ def state(role: str, settings: Sequence[str]) -> str:
     listed = ", ".join(literal(name.lower()) for name in settings)
     overridden = f"lower(name) IN ({listed}) AND sourcefile LIKE '%postgresql.auto.conf'"
     return (
-        f"SELECT json_build_object('verifier', (SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname ="
+        f"SELECT json_build_object('version', current_setting('server_version'),"
+        f" 'verifier', (SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname ="
         f" {literal(role)}), 'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(role)}),"
         f" 'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE {overridden}),"
         f" 'pending', EXISTS (SELECT FROM pg_settings WHERE pending_restart));\n"

@@ -13,7 +13,8 @@ ACL_FILE = "users.acl"
 
 # Commands that read the whole keyspace, tell of others, or act on all: no key pattern fences them.
 UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
-            "function", "script", "sort", "sort_ro")  # fmt: skip
+            "function", "script", "sort", "sort_ro", "memory|stats", "memory|doctor",
+            "memory|malloc-stats")  # fmt: skip
 # Of those, what client libraries need at every connection.
 NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists")
 # Modules answer from indexes over everybody's keys; categories that a server lacks are left out.

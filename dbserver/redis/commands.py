@@ -17,7 +17,14 @@ def cli(container: str, admin: str, *arguments: str) -> list[str]:
 
 def admin_hash(container: str) -> list[str]:
     """Return the command that prints the SHA-256 of the administrator's local password."""
-    return ["docker", "exec", container, "sh", "-c", f"tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1"]
+    return [
+        "docker",
+        "exec",
+        container,
+        "sh",
+        "-c",
+        f"test -s {ADMIN_FILE} && tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1",
+    ]
 
 
 def wait_until_ready(container: str) -> list[str]:

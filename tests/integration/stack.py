@@ -3,12 +3,13 @@
 import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,43 @@ class Stack:
 
     def inspect(self, container: str) -> dict[str, Any]:
         return dict(json.loads(run("docker", "container", "inspect", container).ok().out)[0])
+
+    # Applications --------------------------------------------------------
+
+    def declare(self, *entries: dict[str, Any]) -> None:
+        """Declare applications besides those that are declared; one of the same name is replaced."""
+        names = [entry["name"] for entry in entries]
+        others = [entry for entry in self.config.get("applications", []) if entry["name"] not in names]
+        self.configure(applications=[*others, *entries])
+
+    def variables(self, application: str) -> dict[str, str]:
+        """Return an application's environment, as the command line prints it."""
+        return dict(json.loads(self.script("dbserver", "env", application, "--format", "json").ok().out))
+
+    def client(self, script: str, *options: str, server: str = "postgres") -> Ran:
+        """Run a shell script in a throwaway container on the network; it has that server's clients."""
+        image = self.inspect(self.redis if server == "redis" else self.postgres)["Config"]["Image"]
+        where = [] if "--network" in options else ["--network", self.network]
+        name = f"{self.name}-client-{next(_numbers)}"
+        argv = ["docker", "run", "--rm", "-i", "--name", name, *where, *options, "--entrypoint", "sh", image, "-s"]
+        return run(*argv, stdin="{\n" + script + "\n} </dev/null\n")
+
+    def attempts(self, commands: Sequence[Sequence[str]], *options: str, server: str = "postgres") -> list[Ran]:
+        """Run commands one after another in one throwaway container on the network; what fails stops none."""
+        each = 'out=$({} 2>&1); printf \'%s\\n%s\\0\' "$?" "$out"'
+        script = "\n".join(each.format(shlex.join(command)) for command in commands)
+        replies = self.client(script, *options, server=server).ok().out.split("\0")[:-1]
+        assert len(replies) == len(commands)
+        ends = [reply.partition("\n") for reply in replies]
+        return [Ran(list(argv), int(code), out, "") for argv, (code, _, out) in zip(commands, ends, strict=True)]
+
+    def redis_admin(self, *arguments: str) -> str:
+        """Run a Redis command as the administrator, with the password that the container holds."""
+        script = 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password) exec redis-cli --user dbadmin -e "$@"'
+        return run("docker", "exec", self.redis, "sh", "-c", script, "sh", *arguments).ok().out.strip()
+
+    def assert_clean(self) -> None:
+        self.pulumi("preview", "--refresh", "--expect-no-changes").ok()
 
     def ids(self) -> tuple[str, str]:
         return self.inspect(self.postgres)["Id"], self.inspect(self.redis)["Id"]

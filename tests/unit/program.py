@@ -26,6 +26,8 @@ IDENTITY = {server: f"sha256:{digit * 64}" for server, digit in (("postgres", "a
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 GENERATED = "generated-password-of-the-mock"
 GIVEN = "given-password-of-the-test"
+APPLICATION_PASSWORD = "application-password-of-the-mock"
+REDIS_PASSWORD = "redis-password-of-the-mock"
 
 
 @dataclass
@@ -73,7 +75,12 @@ class _Recorder(mocks.MockMonitor):
 
 class _Outputs(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        answered = {"version": "1.2", "value": GENERATED}
+        answered = {
+            "version": "1.2",
+            "value": GENERATED,
+            "password": APPLICATION_PASSWORD,
+            "redis_password": REDIS_PASSWORD,
+        }
         known = {name: value for name, value in args.inputs.items() if value is not None}
         return f"{args.name}-id", {**answered, **known}
 

@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import click
 import pytest
 import yaml
 from pydantic import BaseModel
 
+from dbserver.applications import Application, environment
 from dbserver.cli.main import commands
+from dbserver.contract import SERVERS
 from dbserver.errors import Exit
+from dbserver.redis import access
 from infra.network import Network
 from infra.outputs import outputs
 from infra.settings import Settings
@@ -60,7 +63,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every configuration key by its path, as it is written in Pulumi.<stack>.yaml."""
     for name, described in model.model_fields.items():
         path = prefix + (described.alias or name)
-        kind = described.annotation
+        # A list's entries are described as one section.
+        kind = next(iter(get_args(described.annotation)), described.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from keys(kind, f"{path}.")
         else:
@@ -71,7 +75,9 @@ def output_keys() -> Iterator[str]:
     """Yield every output by its path."""
     anything = cast("Any", SimpleNamespace(id="", name="", image=None, identity="", version=""))
     server = cast("Any", SimpleNamespace(container=anything, image=anything, server=anything))
-    for name, value in outputs(Settings(), Network("", []), server, server, anything).items():
+    variables = environment(Application("", "", "", 1, 1), dict.fromkeys(SERVERS, ""), "", None)
+    known = cast("Any", {f"APP.{name}": value for name, value in variables.items()})
+    for name, value in outputs(Settings(), Network("", []), server, server, anything, known).items():
         yield name
         yield from (f"{name}.{key}" for key in (value if isinstance(value, dict) else ()))
 
@@ -119,6 +125,11 @@ def test_the_project_file_declares_every_section_that_has_a_default() -> None:
 
 def test_every_output_is_documented_and_no_other() -> None:
     assert first_column(reference("outputs.md")) == set(output_keys())
+
+
+def test_every_command_that_no_key_pattern_fences_is_documented() -> None:
+    text = section(reference("isolation.md"), "Redis")
+    assert [name for name in access.UNFENCED if f"`{name.upper()}`" not in text] == []
 
 
 def test_every_exit_code_is_documented_and_no_other() -> None:

@@ -14,17 +14,36 @@ import yaml
 from dbserver import contract
 from dbserver.docker.containers import daemon_error
 from infra import configuration
+from infra.application_server import ApplicationProvider
+from infra.gate import GateProvider
 from infra.network import NetworkProvider
 from infra.password import PasswordProvider
 from infra.postgres_server import PostgresProvider
 from infra.preflight import HostError
 from infra.redis_server import RedisProvider
+from infra.redis_users import RedisUsersProvider
 from infra.server import ServerProvider
 from infra.settings import Settings
-from tests.unit.program import GENERATED, GIVEN, IDENTITY, ROOT, declare, is_secret, opened, places, run
+from tests.unit.program import (
+    APPLICATION_PASSWORD,
+    GENERATED,
+    GIVEN,
+    IDENTITY,
+    REDIS_PASSWORD,
+    ROOT,
+    Program,
+    declare,
+    is_secret,
+    opened,
+    places,
+    run,
+)
 
 SERVERS = ("postgres", "redis")
-PROVIDERS = [NetworkProvider, PasswordProvider, PostgresProvider, RedisProvider]
+PROVIDERS = [
+    NetworkProvider, PasswordProvider, PostgresProvider, RedisProvider, ApplicationProvider, GateProvider,
+    RedisUsersProvider,
+]  # fmt: skip
 CONTAINER = "docker:index/container:Container"
 DYNAMIC = "pulumi-python:dynamic/db-server"
 DURATIONS = ("interval", "timeout", "startPeriod", "startInterval")
@@ -48,13 +67,14 @@ def seconds_of(duration: str) -> int:
 # What is declared -----------------------------------------------------------
 
 
-def test_the_program_declares_exactly_two_containers_their_servers_and_a_password() -> None:
+def test_the_program_declares_exactly_two_containers_their_servers_redis_users_and_a_password() -> None:
     assert declare().types() == {
         "admin-password": f"{DYNAMIC}:Password",
         "postgres": CONTAINER,
         "postgres-server": f"{DYNAMIC}:PostgresServer",
         "redis": CONTAINER,
         "redis-server": f"{DYNAMIC}:RedisServer",
+        "redis-users": f"{DYNAMIC}:RedisUsers",
     }
 
 
@@ -83,6 +103,7 @@ def test_the_exports_are_the_documented_ones() -> None:
     exports = declare().exports
     assert set(exports) == {
         "network", "dataDirectory", "postgres", "redis", "adminUser", "adminDatabase", "adminPassword",
+        "applications",
     }  # fmt: skip
     assert exports["postgres"] == {
         "host": "db-server-postgres", "port": 5432, "publishedAddress": "127.0.0.1", "publishedPort": 5432,
@@ -134,6 +155,105 @@ def test_the_committed_stacks_are_declared_without_a_fault(stack: str) -> None:
     assert ("network" in declare(**values).types()) == (stack == "dev")
 
 
+def crypto() -> Program:
+    """Return what the dev stack declares, its application with it."""
+    stored = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    return declare(**{key.removeprefix("db-server:"): value for key, value in stored.items()})
+
+
+def test_the_application_of_the_dev_stack_is_one_resource_and_the_gate_of_all_another() -> None:
+    types = crypto().types()
+    assert {name: kind for name, kind in types.items() if name not in declare(network={"create": True}).types()} == {
+        "crypto-ai-agent": f"{DYNAMIC}:Application",
+        "applications": f"{DYNAMIC}:Applications",
+    }
+    assert len(types) == 9
+
+
+def test_the_application_of_the_dev_stack_is_declared_with_exactly_these_properties() -> None:
+    inputs = crypto().container("crypto-ai-agent")
+    assert {name: value for name, value in inputs.items() if name != "__provider" and value is not None} == {
+        "container": "db-server-postgres", "adminUser": "dbadmin", "name": "crypto-ai-agent",
+        "database": "crypto_ai_agent", "role": "crypto", "poolSize": 10, "instances": 1, "redisDatabase": 0,
+        "redisPrefix": "crypto-ai-agent:", "extensions": ["pg_trgm"], "settings": {}, "givenPassword": "",
+        "passwordVersion": 1, "keepPassword": False, "drift": [],
+    }  # fmt: skip
+
+
+def test_an_application_waits_for_its_server_and_the_gate_for_every_application() -> None:
+    declared = crypto()
+    needed = {name: [urn.rpartition("::")[2] for urn in registered.request.dependencies]
+              for name, registered in declared.resources.items()}  # fmt: skip
+    assert "postgres-server" in needed["crypto-ai-agent"]
+    assert "crypto-ai-agent" in needed["applications"]
+    assert {"redis-server", "crypto-ai-agent"} <= set(needed["redis-users"])
+
+
+def test_the_gate_of_the_applications_gets_the_faults_of_each_under_its_name() -> None:
+    assert crypto().container("applications")["faults"] == {"crypto-ai-agent": []}
+
+
+def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_secret() -> None:
+    exported = crypto().exports["applications"]
+    assert is_secret(exported)
+    assert opened(exported) == {
+        "crypto-ai-agent": {
+            "DATABASE_URL": f"postgresql://crypto:{APPLICATION_PASSWORD}@db-server-postgres:5432/crypto_ai_agent",
+            "DB_HOST": "db-server-postgres",
+            "DB_PORT": "5432",
+            "DB_NAME": "crypto_ai_agent",
+            "DB_USER": "crypto",
+            "DB_PASSWORD": APPLICATION_PASSWORD,
+            "REDIS_URL": "redis://db-server-redis:6379/0",
+            "REDIS_HOST": "db-server-redis",
+            "REDIS_PORT": "6379",
+        }
+    }
+
+
+def test_without_applications_the_output_is_an_empty_secret() -> None:
+    exported = declare().exports["applications"]
+    assert is_secret(exported)
+    assert opened(exported) == {}
+
+
+def test_with_access_by_password_an_application_comes_as_its_tenant() -> None:
+    declared = declare(redis={"access": "password"}, applications=[{"name": "shop", "redisScan": True}])
+    url = opened(declared.exports["applications"])["shop"]["REDIS_URL"]
+    assert url == f"redis://shop:{REDIS_PASSWORD}@db-server-redis:6379/0"
+    users = declared.resources["redis-users"]
+    assert is_secret(users.raw["tenants"])
+    assert users.inputs["tenants"] == [
+        {"name": "shop", "prefix": "shop:", "password": REDIS_PASSWORD, "scan": True}
+    ]  # fmt: skip
+    assert users.inputs["open"] is False
+
+
+def test_where_redis_is_open_no_application_has_a_tenant_or_its_password() -> None:
+    declared = crypto()
+    assert declared.container("redis-users")["tenants"] == []
+    assert declared.container("redis-users")["open"] is True
+    assert REDIS_PASSWORD not in json.dumps(declared.exports)
+
+
+@pytest.mark.parametrize("access", ["open", "password"])
+@pytest.mark.parametrize("text", [GIVEN, APPLICATION_PASSWORD, REDIS_PASSWORD, GENERATED])
+def test_no_password_of_an_application_stands_anywhere_but_in_a_secret(access: str, text: str) -> None:
+    declared = declare(redis={"access": access}, applications=[{"name": "shop", "password": GIVEN}, {"name": "blog"}])
+    inputs = {name: registered.raw for name, registered in declared.resources.items()}
+    found = [*places(inputs, text), *places(declared.exports, text)]
+    assert [place for place in found if "(secret)" not in place] == []
+    if text == GIVEN:
+        assert "shop.givenPassword(secret)" in found
+
+
+def test_another_application_leaves_every_other_resource_but_the_gate_and_the_users_as_it_is() -> None:
+    one, two = (declare(applications=[{"name": name} for name in names]) for names in (["a"], ["a", "b"]))
+    for name in set(one.resources) - {"applications", "redis-users"}:
+        assert one.resources[name].raw == two.resources[name].raw
+    assert set(two.resources) - set(one.resources) == {"b"}
+
+
 def test_the_main_program_is_one_screen() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) <= 40
 
@@ -149,8 +269,8 @@ def test_a_container_is_deleted_before_its_replacement_is_created(server: str) -
 
 
 @each_server
-def test_a_changed_health_check_replaces_the_container(server: str) -> None:
-    assert list(declare().resources[server].request.replaceOnChanges) == ["healthcheck"]
+def test_a_changed_health_check_or_mount_replaces_the_container(server: str) -> None:
+    assert list(declare().resources[server].request.replaceOnChanges) == ["healthcheck", "mounts"]
 
 
 @each_server
@@ -325,10 +445,13 @@ def test_the_gate_of_a_server_runs_again_for_a_new_container(server: str) -> Non
 
 
 @pytest.mark.parametrize(("configured", "password"), [({"adminPassword": GIVEN}, GIVEN), ({}, GENERATED)])
-def test_the_password_stands_in_one_secret_property_and_nowhere_else(configured: dict[str, Any], password: str) -> None:
+def test_the_password_stands_in_secret_properties_and_nowhere_else(configured: dict[str, Any], password: str) -> None:
     declared = declare(**configured)
     inputs = {name: registered.raw for name, registered in declared.resources.items()}
-    assert list(places(inputs, password)) == ["postgres-server.adminPassword(secret)"]
+    assert sorted(places(inputs, password)) == [
+        "postgres-server.adminPassword(secret)",
+        "redis-users.adminPassword(secret)",
+    ]
     assert list(places(declared.exports, password)) == ["adminPassword(secret)"]
 
 
@@ -338,9 +461,18 @@ def test_the_first_password_of_a_new_server_is_one_that_nobody_knows() -> None:
     assert not [entry for entry in envs if entry.startswith("POSTGRES_PASSWORD=")]
 
 
-@pytest.mark.parametrize(("name", "secret"), [("admin-password", "value"), ("postgres-server", "adminPassword")])
-def test_what_a_resource_reads_back_of_a_password_stays_secret(name: str, secret: str) -> None:
-    assert list(declare().resources[name].request.additionalSecretOutputs) == [secret]
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("admin-password", ["value"]),
+        ("postgres-server", ["adminPassword"]),
+        ("redis-users", ["adminPassword", "tenants"]),
+        ("crypto", ["password", "redis_password", "givenPassword"]),
+    ],
+)
+def test_what_a_resource_reads_back_of_a_password_stays_secret(name: str, secret: list[str]) -> None:
+    declared = declare(applications=[{"name": "crypto"}])
+    assert list(declared.resources[name].request.additionalSecretOutputs) == secret
 
 
 # Dynamic providers ----------------------------------------------------------------
@@ -359,9 +491,12 @@ def test_the_reference_to_a_provider_is_no_secret(provider: type[Any]) -> None:
     assert provider.serialize_as_secret_always is False
 
 
-@pytest.mark.parametrize("name", ["admin-password", "network", "postgres-server", "redis-server"])
+@pytest.mark.parametrize(
+    "name",
+    ["admin-password", "network", "postgres-server", "redis-server", "redis-users", "crypto", "applications"],
+)
 def test_the_registered_provider_is_a_readable_reference(name: str) -> None:
-    stored = declare(network={"create": True}).resources[name].raw["__provider"]
+    stored = declare(network={"create": True}, applications=[{"name": "crypto"}]).resources[name].raw["__provider"]
     assert isinstance(stored, str), "the reference is stored as a secret"
     assert len(base64.b64decode(stored)) < 200
     assert type(pickle.loads(base64.b64decode(stored))).__module__.startswith("infra.")

@@ -11,7 +11,10 @@ MODULES = [ROOT / "__main__.py", *sorted(ROOT.glob("infra/**/*.py")), *sorted(RO
 LEAVES = ("contract", "errors", "results")
 ENTRANCES = ("dbserver", "dbserver.__main__")
 # Modules whose import is all that the engine's provider process needs.
-PROVIDERS = ("infra.network", "infra.password", "infra.postgres_server", "infra.redis_server", "infra.server")
+PROVIDERS = (
+    "infra.network", "infra.password", "infra.postgres_server", "infra.redis_server", "infra.server",
+    "infra.application_server", "infra.gate", "infra.redis_users",
+)  # fmt: skip
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -121,3 +121,23 @@ def test_a_port_that_is_no_number_is_left_to_the_program_or_told_as_an_expected_
     (project / "Pulumi.dev.yaml").write_text(f"config: {{'db-server:postgres': {{port: {port}}}}}\n")
     with contextlib.suppress(DbServerError):
         assert declared.read("dev").containers["postgres"] == "db-server-postgres"
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("[{name: shop, poolSize: 3}, {name: blog}]", ("shop", "blog")),
+        ("[]", ()), ("shop", ()), ("{name: shop}", ()), ("[shop, {role: x}, {name: blog}]", ("blog",)),
+    ],
+    ids=["two", "none", "a word", "no list", "some are no entries"],
+)  # fmt: skip
+def test_the_names_of_the_applications_are_read_and_nothing_is_judged(
+    project: Path, written: str, names: tuple[str, ...]
+) -> None:
+    (project / "Pulumi.dev.yaml").write_text(f"config:\n  db-server:applications: {written}\n")
+    assert declared.read("dev").applications == names
+
+
+def test_a_stack_without_applications_declares_none(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
+    assert declared.read("dev").applications == ()

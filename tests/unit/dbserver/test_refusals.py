@@ -36,13 +36,13 @@ def test_a_network_that_is_there_or_will_be_made_is_no_reason() -> None:
 def test_the_server_of_another_stack_is_refused_and_that_stack_named() -> None:
     own = container(labels={"com.database.stack": "prod"})
     reason = "container db-server-postgres belongs to stack prod; give this stack other containerNames, ports and data"
-    assert refusals.owner(own, "unit", "dbadmin") == [reason]
+    assert refusals.owners([own], "unit", "dbadmin") == [reason]
 
 
 def test_another_administrator_than_the_data_knows_is_refused_with_the_name_to_set() -> None:
-    named = "postgres.adminUser: the data in db-server-postgres knows its administrator as dbadmin; set it to dbadmin"
-    assert refusals.owner(container(), "unit", "boss") == [named]
-    assert refusals.owner(container(labels={}), "unit", "boss") == [named], "nor is a container to be taken over"
+    named = "the data in db-server-postgres knows its administrator as dbadmin; set postgres.adminUser to dbadmin"
+    assert refusals.owners([container()], "unit", "boss") == [named]
+    assert refusals.owners([container(labels={})], "unit", "boss") == [named], "nor is a container to be taken over"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,13 @@ def test_another_administrator_than_the_data_knows_is_refused_with_the_name_to_s
     ids=["no container", "ours", "a stranger's", "an empty label", "no administrator in it, as Redis", "stopped"],
 )
 def test_our_own_server_and_one_that_belongs_to_no_stack_are_no_reason(own: Any) -> None:
-    assert refusals.owner(own, "unit", "dbadmin") == []
+    assert refusals.owners([own] if own else [], "unit", "dbadmin") == []
+
+
+def test_every_container_that_is_not_ours_is_named() -> None:
+    foreign = {"com.database.stack": "prod"}
+    existing = [container(name="a", labels=foreign), container(name="b"), container(name="c", labels=foreign)]
+    assert [reason.split()[1] for reason in refusals.owners(existing, "unit", "dbadmin")] == ["a", "c"]
 
 
 def test_a_taken_port_names_each_holder_and_the_way_out() -> None:

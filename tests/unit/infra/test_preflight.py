@@ -25,6 +25,7 @@ def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
     programs.answer("network inspect", json.dumps([network]))
     programs.answer("image inspect", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]))
     programs.answer("container inspect", NO_CONTAINER)
+    programs.answer("FROM dbserver.application", "[]")
     monkeypatch.setattr(ports, "holders", lambda _: [])
     monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, free_bytes=ROOMY))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
@@ -118,7 +119,9 @@ def test_another_administrator_than_that_of_the_data_is_refused(fitting: Program
     entry = stopped("unit", "running")
     entry["Config"]["Env"] = ["POSTGRES_USER=boss"]
     fitting.answer("container inspect", printed(entry))
-    assert "postgres.adminUser: the data in db-server-postgres knows its administrator as boss" in refused(load({}))
+    assert "the data in db-server-postgres knows its administrator as boss; set postgres.adminUser to boss" in refused(
+        load({})
+    )
     assert preflight.examine(load({"postgres": {"adminUser": "boss"}})).images
 
 
@@ -152,3 +155,37 @@ def test_a_port_of_our_own_stopped_container_that_another_took_is_refused(
     fitting.answer("container inspect", printed(stopped("unit")))
     monkeypatch.setattr(ports, "holders", lambda port: [Holder("nc (pid 7)")] if port == 5432 else [])
     assert "port 5432 is taken by nc (pid 7)" in refused(load({}))
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    texts: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", texts.append)
+    return texts
+
+
+def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destroy_it(
+    fitting: Programs, warned: list[str]
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application", json.dumps([{"name": "kept"}, {"name": "declared"}]))
+    preflight.examine(load({"applications": [{"name": "declared"}]}))
+    way = "./scripts/dbserver drop kept destroys them"
+    assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]
+    asked = fitting.started("FROM dbserver.application")[0].argv
+    assert asked[-4:] == ("-U", "dbadmin", "-d", "dbadmin")
+
+
+def test_a_server_that_is_new_or_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
+    assert preflight.examine(load({})).images
+    assert warned == []
+
+
+def test_a_stopped_server_is_not_asked_for_its_applications(fitting: Programs, warned: list[str]) -> None:
+    fitting.answer("container inspect", printed(stopped("unit")))
+    fitting.answer("docker start", "")
+    preflight.examine(load({}))
+    assert warned == []
+    assert not fitting.started("FROM dbserver.application")

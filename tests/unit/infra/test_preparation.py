@@ -1,16 +1,20 @@
 """What happens just before a container is created: its name is free, its files are there."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbserver.docker import host
 from dbserver.docker.host import Directory
+from dbserver.redis import access
 from dbserver.redis import settings as redis_settings
 from dbserver.redis.settings import Persistence
 from infra import preparation
 from infra.container import ContainerPlan
-from tests.unit.fakes import NO_CONTAINER, POSTGRES_IMAGE, Programs, inspected, printed
+from tests.unit.fakes import NO_CONTAINER, POSTGRES_IMAGE, Failed, Programs, inspected, printed
 
 MEMORY = 256 * 1024 * 1024
 
@@ -24,7 +28,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Record what is made on the host, in order."""
     done: list[Any] = []
     monkeypatch.setattr(host, "make_directory", lambda path, _: done.append(path))
-    monkeypatch.setattr(host, "write_files", lambda path, files, _: done.append((path, dict(files))))
+    monkeypatch.setattr(host, "write_files", lambda path, files, _, **__: done.append((path, dict(files))))
     return done
 
 
@@ -74,5 +78,65 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
-    preparation.prepare_redis(plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted))
+    preparation.prepare_redis(
+        plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted), "dbadmin", is_open=True
+    )
     assert f"\nappendonly {first}\n" in written[1][1]["redis.conf"]
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_open: bool = True) -> Path:
+    """Prepare Redis on a directory of this test; return where its files are."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    made = replace(plan("redis"), data_root=str(tmp_path))
+    preparation.prepare_redis(
+        made, redis_settings.derived(MEMORY, "noeviction", "none"), "dbadmin", is_open=is_open
+    )  # fmt: skip
+    return tmp_path / "config" / "redis"
+
+
+def test_the_password_of_redis_administrator_is_private_and_its_rules_know_it(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    files = prepared(monkeypatch, tmp_path)
+    password = (files / "admin-password").read_text()
+    assert (files / "admin-password").stat().st_mode & 0o777 == 0o600
+    assert len(password) >= 32
+    assert (files / "users.acl").read_text() == access.rules("dbadmin", [access.hashed(password)], None)
+
+
+def test_where_access_is_by_password_nobody_may_do_anything_before_the_tenants_are_there(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    files = prepared(monkeypatch, tmp_path, is_open=False)
+    assert (files / "users.acl").read_text().splitlines()[1].endswith("-@all +ping")
+
+
+def test_the_password_and_the_users_of_a_container_before_stay(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    files = prepared(monkeypatch, tmp_path)
+    before = [(files / name).read_text() for name in ("admin-password", "users.acl")]
+    prepared(monkeypatch, tmp_path, is_open=False)
+    assert [(files / name).read_text() for name in ("admin-password", "users.acl")] == before
+
+
+def test_rules_that_were_lost_are_made_again_for_the_password_that_is_there(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Killed between the two files; with other rules no operation could log in any more."""
+    programs.answer("container inspect", NO_CONTAINER)
+    files = prepared(monkeypatch, tmp_path)
+    (files / "users.acl").unlink()
+    prepared(monkeypatch, tmp_path)
+    password = (files / "admin-password").read_text()
+    assert access.hashed(password) in (files / "users.acl").read_text()
+
+
+def test_postgres_gets_its_settings_and_who_may_connect(programs: Programs, written: list[Any]) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    programs.answer("network inspect", Failed("Error response from daemon: network n not found"))
+    preparation.prepare_postgres(plan("postgres"), {"work_mem": "4MB"}, "dbadmin", "n")
+    assert set(written[1][1]) == {"postgresql.conf", "pg_hba.conf"}

@@ -1,5 +1,6 @@
 """The dynamic providers of the running servers: what they compare, and what an operator is told."""
 
+import json
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from tests.unit.fakes import NO_CONTAINER, Failed, Programs, inspected, printed
 
 POSTGRES = {
     "container": "db-server-postgres", "containerId": "c" * 64, "image": "postgres:17", "configDirectory": "/config",
-    "adminUser": "dbadmin", "adminPassword": "the-password", "settings": {"work_mem": "4MB"},
+    "adminUser": "dbadmin", "adminPassword": "the-password", "network": "nginx-network",
+    "settings": {"work_mem": "4MB"},
 }  # fmt: skip
 REDIS = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
-    "settings": {"appendonly": "yes"},
+    "adminUser": "dbadmin", "settings": {"appendonly": "yes"},
 }  # fmt: skip
 
 
@@ -39,7 +41,7 @@ def test_an_unexpected_error_is_not_disguised() -> None:
         told(lambda _: {"x": 1 // 0}, {})
 
 
-@pytest.mark.parametrize("changed", ["container", "containerId", "settings", "adminUser", "adminPassword"])
+@pytest.mark.parametrize("changed", ["container", "containerId", "settings", "adminUser", "adminPassword", "network"])
 def test_postgres_is_brought_in_line_in_place_for_every_property_that_it_holds(changed: str) -> None:
     result = PostgresProvider().diff("id", POSTGRES, {**POSTGRES, changed: "another"})
     assert (result.changes, result.replaces) == (True, [])
@@ -86,7 +88,7 @@ def test_a_daemon_that_is_down_ends_a_refresh_instead_of_forgetting_the_server(p
 
 def reading(programs: Programs, monkeypatch: pytest.MonkeyPatch, stored: str) -> Any:
     programs.answer("docker container inspect", printed(inspected()))
-    programs.answer("pg_authid", stored)
+    programs.answer("pg_authid", json.dumps({"verifier": stored}))
     monkeypatch.setattr(postgres_server, "actual_settings", lambda *_: {"work_mem": "64MB"})
     return PostgresProvider().read("the-id", POSTGRES).outs
 
@@ -114,12 +116,19 @@ def test_a_refresh_of_a_server_that_does_not_answer_says_what_to_do(
 
 def test_postgres_is_created_once_it_answers_with_its_password_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[Any] = []
-    monkeypatch.setattr(postgres_server.Server, "wait", lambda _: order.append("wait"))
-    monkeypatch.setattr(postgres_server.Server, "answer", lambda _: {"version": "17.5"})
-    monkeypatch.setattr(postgres_server, "reconcile_admin", lambda _, password: order.append(password))
-    monkeypatch.setattr(postgres_server, "apply_settings", lambda _, *rest: order.append(rest))
+
+    def wait(_: postgres_server.Server) -> dict[str, str]:
+        order.append("wait")
+        return {"version": "17.5"}
+
+    monkeypatch.setattr(postgres_server.Server, "wait", wait)
+    monkeypatch.setattr(postgres_server, "converge", lambda *arguments: order.extend(arguments))
     made = PostgresProvider().create(POSTGRES)
-    assert order == ["wait", "the-password", ({"work_mem": "4MB"}, "/config", "postgres:17")]
+    assert order == [
+        "wait",
+        postgres_server.Server("db-server-postgres", "dbadmin"),
+        postgres_server.Declared("the-password", {"work_mem": "4MB"}, "nginx-network", "/config", "postgres:17"),
+    ]
     assert (made.id, made.outs) == ("db-server-postgres", {**POSTGRES, "version": "17.5"})
 
 

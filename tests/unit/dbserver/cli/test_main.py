@@ -1,17 +1,20 @@
 """The command line: exit codes that are true, data and messages apart, no stack trace."""
 
 import importlib
+import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from dbserver import declared, errors
+from dbserver.actions import applications
 from dbserver.cli import main as cli
-from dbserver.results import Started, Status, Stopped
+from dbserver.results import ApplicationInfo, Applications, Dropped, Environment, Started, Status, Stopped
 from tests.unit.dbserver.cli.test_render import MISSING, MISSING_TEXT, WELL_TEXT, server
 
 VERBS = ("start", "stop", "status")
@@ -60,7 +63,7 @@ def test_the_help_of_every_verb_names_its_options(run: Run, capsys: pytest.Captu
 def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     shown = capsys.readouterr().out
-    assert set(cli.commands.commands) == set(VERBS)
+    assert set(cli.commands.commands) == {*VERBS, "list", "info", "env", "drop"}
     for name, command in cli.commands.commands.items():
         assert f"  {name} " in shown
         assert command.help
@@ -180,3 +183,117 @@ def test_the_verb_gets_the_stack_that_was_asked_for(run: Run, monkeypatch: pytes
     monkeypatch.setattr(declared, "read", reading)
     run("status", "--stack", "prod")
     assert asked == ["prod"]
+
+
+# The applications ------------------------------------------------------------------
+
+SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003
+VARIABLES = {"DB_HOST": "h", "DB_PASSWORD": "it's"}
+
+
+@pytest.fixture
+def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Answer for the applications; record which verb was asked for which of them."""
+    asked: list[str] = []
+
+    def answer(verb: str, result: Any) -> Callable[..., Any]:
+        def act(_: Any, name: str = "") -> Any:
+            asked.append(f"{verb} {name}".strip())
+            return result
+
+        return act
+
+    monkeypatch.setattr(applications, "list_applications", answer("list", Applications("unit", (SHOP,))))
+    monkeypatch.setattr(applications, "info", answer("info", SHOP))
+    monkeypatch.setattr(applications, "environment", answer("env", Environment("shop", tuple(VARIABLES.items()))))
+    monkeypatch.setattr(applications, "drop", answer("drop", Dropped("unit", "shop", "shop_data", "shop_user", 1)))
+    return asked
+
+
+@pytest.mark.usefixtures("acted")
+def test_the_applications_are_a_table(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list") == 0
+    assert capsys.readouterr().out == (
+        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS\nshop         shop_data  shop_user  1.0 MB  2 of 20\n"
+    )
+
+
+@pytest.mark.usefixtures("acted")
+def test_an_application_is_a_fact_a_line_or_one_value_alone(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", "shop") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "shop"
+    assert "  extensions   none" in lines
+    assert run("info", "shop", "--field", "database") == 0
+    assert capsys.readouterr().out == "shop_data\n"
+    assert run("info", "shop", "--field", "bogus") == 2
+    assert "HINT: one of: name, database, role" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("acted")
+@pytest.mark.parametrize("verb", [("list",), ("info", "shop"), ("env", "shop"), ("drop", "shop", "--confirm", "shop")])
+def test_the_verbs_of_applications_print_json_alone(
+    run: Run, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...]
+) -> None:
+    assert run(*verb, "--format", "json") == 0
+    captured = capsys.readouterr()
+    assert isinstance(json.loads(captured.out), dict)
+    assert captured.err == ""
+
+
+@pytest.mark.usefixtures("acted")
+@pytest.mark.parametrize(
+    ("form", "printed"),
+    [
+        ("dotenv", 'DB_HOST=h\nDB_PASSWORD="it\'s"\n'),
+        ("shell", "export DB_HOST=h\nexport DB_PASSWORD='it'\"'\"'s'\n"),
+        ("json", json.dumps(VARIABLES, indent=2) + "\n"),
+    ],
+)
+def test_an_environment_is_printed_in_the_form_that_is_asked_for(
+    run: Run, capsys: pytest.CaptureFixture[str], form: str, printed: str
+) -> None:
+    assert run("env", "shop", "--format", form) == 0
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.usefixtures("acted")
+def test_for_github_the_values_go_to_its_file_and_their_masks_to_the_log(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ENV", raising=False)
+    assert run("env", "shop", "--format", "github") == 2
+    assert "GITHUB_ENV is not set" in capsys.readouterr().err
+    monkeypatch.setenv("GITHUB_ENV", str(tmp_path / "env"))
+    assert run("env", "shop", "--format", "github") == 0
+    assert capsys.readouterr().out == "::add-mask::it's\n"
+    assert (tmp_path / "env").read_text() == "DB_HOST=h\nDB_PASSWORD=it's\n"
+
+
+@pytest.mark.parametrize("given", [(), ("--confirm", "shpo"), ("--confirm", ""), ("--confirm", "SHOP")])
+def test_nothing_is_dropped_without_the_exact_name(
+    run: Run, capsys: pytest.CaptureFixture[str], acted: list[str], monkeypatch: pytest.MonkeyPatch, given: Any
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("shop\n"))
+    assert run("drop", "shop", *given) == 5
+    assert capsys.readouterr().err == "error: shop was not confirmed; nothing was changed\nHINT: --confirm shop\n"
+    assert acted == []
+
+
+def test_a_confirmed_application_is_dropped(run: Run, capsys: pytest.CaptureFixture[str], acted: list[str]) -> None:
+    assert run("drop", "shop", "--confirm", "shop") == 0
+    assert acted == ["drop shop"]
+    assert "dropped database shop_data and role shop_user" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("typed", "confirms"), [("shop", True), ("yes", False), ("", False)])
+def test_at_a_terminal_the_name_is_asked_for(monkeypatch: pytest.MonkeyPatch, typed: str, *, confirms: bool) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: typed)
+    if confirms:
+        cli.confirmed("shop", None)
+        return
+    with pytest.raises(errors.RefusedError):
+        cli.confirmed("shop", None)

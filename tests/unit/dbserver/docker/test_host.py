@@ -121,13 +121,27 @@ def test_without_the_right_to_write_a_helper_gets_the_files_as_an_archive(monkey
         assert timeout
 
     monkeypatch.setattr(execute, "run", run)
-    host.write_files("/data/config", {"redis.conf": "größe\n"}, "redis:8")
+    files = {"redis.conf": "größe\n", "secret": "x"}
+    host.write_files("/data/config/redis", files, "redis:8", once=["secret"], private=["secret"])
     with tarfile.open(fileobj=io.BytesIO(sent[0])) as archive:
         member = archive.getmember("redis.conf")
         content = archive.extractfile(member)
         assert content is not None
         assert (content.read().decode(), member.mode) == ("größe\n", 0o644)
+        assert archive.getmember("secret").mode == 0o600
     assert "/data/config:/target" in argvs[0]
+    assert argvs[0][-3:] == ["sh", "redis", "secret"], "the directory's name, and the files to write once"
+    assert not [word for word in argvs[0] if "größe" in word], "what files hold goes through standard input"
+
+
+@pytest.mark.usefixtures("beside_the_daemon")
+def test_a_private_file_is_its_owner_s_and_a_file_written_once_stays(tmp_path: Path) -> None:
+    directory = tmp_path / "config" / "redis"
+    for text in ("first", "second"):
+        host.write_files(str(directory), {"a": text, "b": text}, "redis:8", once=["a"], private=["a"])
+    assert ((directory / "a").read_text(), (directory / "b").read_text()) == ("first", "second")
+    assert [(directory / name).stat().st_mode & 0o777 for name in "ab"] == [0o600, 0o644]
+    assert directory.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -10,13 +10,19 @@ from dbserver import readiness
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError
 from dbserver.postgres import scram, server, settings, sql
-from dbserver.postgres.server import Server
+from dbserver.postgres.server import Declared, Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
 
 SERVER = Server("db-server-postgres", "dbadmin")
 WANTED = {"work_mem": "8MB", "max_connections": "50"}
-BEFORE = settings.render({"work_mem": "4MB", "max_connections": "50"})
-WANTED_TEXT = settings.render(WANTED)
+NETWORK = json.dumps(
+    [{"Name": "nginx-network", "Id": "n", "Driver": "bridge", "IPAM": {"Config": [{"Gateway": "172.18.0.1"}]}}]
+)
+HBA = settings.render_hba("dbadmin", ("172.18.0.1",))
+WANTED_FILES = {"postgresql.conf": settings.render(WANTED), "pg_hba.conf": HBA}
+BEFORE = {"postgresql.conf": settings.render({"work_mem": "4MB", "max_connections": "50"}), "pg_hba.conf": HBA}
+VERIFIER = scram.verifier("the-password")
+DECLARED = Declared("the-password", WANTED, "nginx-network", "/config", "postgres:17")
 
 
 @pytest.fixture(autouse=True)
@@ -28,36 +34,49 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """Record the files that are written."""
-    texts: list[str] = []
-    monkeypatch.setattr(host, "write_files", lambda _, files, __: texts.extend(files.values()))
-    return texts
+    sets: list[dict[str, str]] = []
+    monkeypatch.setattr(host, "write_files", lambda _, files, __: sets.append(dict(files)))
+    return sets
 
 
-def states(*, file: str = server.CONFIG_PATH) -> str:
-    """Return the states of the declared settings, of which none waits for a restart."""
-    return json.dumps({name: {"value": value, "file": file, "pending": False} for name, value in WANTED.items()})
+def found(**changes: Any) -> dict[str, Any]:
+    """Return what sql.state answers of a server on which nothing is to be done, with changes."""
+    return {"verifier": VERIFIER, "database": True, "overridden": [], "pending": False, **changes}
+
+
+def as_read(files: dict[str, str]) -> str:
+    return "".join(f"{files.get(name, '')}\0" for name in ("postgresql.conf", "pg_hba.conf"))
 
 
 def running(
-    programs: Programs, current: str = BEFORE, faults: str = "[]", state: str | None = None, pending: str = "f"
+    programs: Programs,
+    current: dict[str, str] = BEFORE,
+    faults: str = "[]",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
 ) -> None:
     """Prepare the answers of a server that reloads at once and starts again when it is told to."""
     times = [str(number) for number in range(9)]
-    programs.answer("pg_settings WHERE lower", state or states())
-    programs.answer(sql.PENDING, pending)
+    programs.answer("network inspect", NETWORK)
+    programs.answer("rolpassword", json.dumps(before or found()), json.dumps(after or found()))
     programs.answer("pg_file_settings", faults)
-    programs.answer("pg_conf_load_time", *times)
     programs.answer("pg_reload_conf", "t")
+    programs.answer("REVOKE ALL ON DATABASE", "t")
+    programs.answer("pg_conf_load_time", *times)
     programs.answer("docker restart", "")
     programs.answer("pg_isready", "")
     programs.answer("json_build_object('version'", json.dumps({"version": "17.5", "connections": 1}))
-    programs.answer(f"cat {server.CONFIG_PATH}", current)
+    programs.answer("cd /etc/postgresql", as_read(current))
 
 
 def apply() -> None:
-    server.apply_settings(SERVER, WANTED, "/config", "postgres:17")
+    server.converge(SERVER, DECLARED)
+
+
+def restarts(programs: Programs) -> int:
+    return len(programs.started("docker restart"))
 
 
 # The administrator -------------------------------------------------------------
@@ -70,30 +89,48 @@ def test_sql_goes_through_standard_input_never_into_an_argument(programs: Progra
     assert "secret" not in " ".join(programs.calls[0].argv)
 
 
-def test_a_password_that_works_already_is_left(programs: Programs) -> None:
-    programs.answer("pg_authid", scram.verifier("the-password"))
-    programs.answer("pg_database", "1")
-    assert server.reconcile_admin(SERVER, "the-password") is False
-    assert not programs.started("ALTER ROLE")
+@pytest.mark.usefixtures("written")
+def test_on_a_server_as_declared_nothing_is_changed(programs: Programs) -> None:
+    running(programs, current=WANTED_FILES)
+    apply()
+    for changing in ("ALTER ROLE", "CREATE DATABASE", "ALTER SYSTEM", "docker restart"):
+        assert not programs.started(changing)
 
 
-@pytest.mark.parametrize("stored", [scram.verifier("old"), "md5abc", ""])
-def test_any_other_password_is_set_as_a_verifier_so_that_no_log_can_hold_it(programs: Programs, stored: str) -> None:
-    programs.answer("pg_authid", stored)
-    programs.answer("pg_database", "1")
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize("stored", [scram.verifier("old"), "md5abc", "", None])
+def test_any_other_password_is_set_as_a_verifier_so_that_no_log_can_hold_it(
+    programs: Programs, stored: str | None
+) -> None:
+    running(programs, before=found(verifier=stored))
     programs.answer("ALTER ROLE", "")
-    assert server.reconcile_admin(SERVER, "the-password") is True
+    apply()
     sent = programs.started("ALTER ROLE")[0]
     assert scram.matches(sent.stdin.split("PASSWORD '")[1].split("'")[0], "the-password")
     assert not [call for call in programs.calls if "the-password" in call.text]
 
 
+@pytest.mark.usefixtures("written")
 def test_the_administrator_s_own_database_is_made_where_it_is_missing(programs: Programs) -> None:
-    programs.answer("pg_authid", scram.verifier("the-password"))
-    programs.answer("pg_database", "")
+    running(programs, before=found(database=False))
     programs.answer("CREATE DATABASE", "")
-    assert server.reconcile_admin(SERVER, "the-password") is True
+    apply()
     assert programs.started("CREATE DATABASE")[0].stdin == 'CREATE DATABASE "dbadmin";\n'
+
+
+@pytest.mark.usefixtures("written")
+def test_the_server_s_own_databases_are_closed_and_the_registry_made_last(programs: Programs) -> None:
+    running(programs)
+    apply()
+    last = programs.calls[-1]
+    assert last.argv[-2:] == ("-d", "dbadmin")
+    assert last.stdin.splitlines()[:3] == [
+        'REVOKE ALL ON DATABASE "dbadmin" FROM PUBLIC;',
+        'REVOKE ALL ON DATABASE "postgres" FROM PUBLIC;',
+        'REVOKE ALL ON DATABASE "template1" FROM PUBLIC;',
+    ]
+    assert "CREATE TABLE IF NOT EXISTS dbserver.application" in last.stdin
+    assert last.stdin.endswith(sql.RELOAD)
 
 
 def test_a_server_that_does_not_answer_is_told_with_its_reason(programs: Programs) -> None:
@@ -105,72 +142,93 @@ def test_a_server_that_does_not_answer_is_told_with_its_reason(programs: Program
 # Settings -----------------------------------------------------------------------
 
 
-def test_new_settings_are_written_and_reloaded_without_a_restart(programs: Programs, written: list[str]) -> None:
+Written = list[dict[str, str]]
+
+
+def test_new_settings_are_written_and_reloaded_without_a_restart(programs: Programs, written: Written) -> None:
     running(programs)
     apply()
-    assert written == [WANTED_TEXT]
-    assert len(programs.started("pg_reload_conf")) == 1
-    assert not programs.started("docker restart")
+    assert written == [WANTED_FILES]
+    assert [call.stdin for call in programs.calls if call.stdin == sql.RELOAD] == [sql.RELOAD]
+    assert restarts(programs) == 0
 
 
-def test_settings_that_are_there_are_not_written_again(programs: Programs, written: list[str]) -> None:
-    running(programs, current=WANTED_TEXT)
+def test_files_that_are_there_are_not_written_again(programs: Programs, written: Written) -> None:
+    running(programs, current=WANTED_FILES)
     apply()
     assert written == []
 
 
-def test_a_setting_that_needs_it_restarts_the_server_once_gracefully(programs: Programs, written: list[str]) -> None:
-    running(programs, pending="t")
+@pytest.mark.parametrize("current", [{}, {"postgresql.conf": settings.render(WANTED)}], ids=["both", "rules"])
+def test_files_that_are_missing_are_written(programs: Programs, written: Written, current: dict[str, str]) -> None:
+    running(programs, current=current)
+    apply()
+    assert written == [WANTED_FILES]
+
+
+def test_another_gateway_of_the_network_rewrites_who_may_connect(programs: Programs, written: Written) -> None:
+    old = {**WANTED_FILES, "pg_hba.conf": settings.render_hba("dbadmin", ("10.0.0.1",))}
+    running(programs, current=old)
+    apply()
+    assert written == [WANTED_FILES]
+
+
+def test_without_its_network_the_administrator_comes_in_from_the_loopback_only(programs: Programs) -> None:
+    programs.answer("network inspect", Failed("Error response from daemon: network nginx-network not found"))
+    assert server.rendered(WANTED, "dbadmin", "nginx-network")["pg_hba.conf"] == settings.render_hba("dbadmin", ())
+
+
+def test_a_setting_that_needs_it_restarts_the_server_once_gracefully(programs: Programs, written: Written) -> None:
+    running(programs, after=found(pending=True))
     apply()
     assert [call.argv for call in programs.started("docker restart")] == [
         ("docker", "restart", "--time", "60", "db-server-postgres")
     ]
-    assert written == [WANTED_TEXT]
+    assert written == [WANTED_FILES]
 
 
-@pytest.mark.parametrize(("answer", "waits"), [("t", True), ("f", False)])
-def test_a_setting_that_is_no_longer_declared_waits_for_a_restart_too(
-    programs: Programs, *, answer: str, waits: bool
-) -> None:
-    programs.answer("psql", f"{answer}\n")
-    assert server.pending(SERVER) is waits
-    assert [call.stdin for call in programs.calls] == [sql.PENDING]
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_setting_that_is_no_longer_declared_waits_for_a_restart_too(programs: Programs, *, waits: bool) -> None:
+    running(programs, current=WANTED_FILES, before=found(pending=waits))
+    apply()
+    assert restarts(programs) == int(waits)
 
 
-def test_an_override_made_in_the_server_is_undone(programs: Programs, written: list[str]) -> None:
-    running(programs, state=states(file="/var/lib/postgresql/data/postgresql.auto.conf"))
+def test_an_override_made_in_the_server_is_undone(programs: Programs, written: Written) -> None:
+    running(programs, current=WANTED_FILES, before=found(overridden=["work_mem", 'a"b']))
     programs.answer("ALTER SYSTEM", "")
     apply()
-    assert programs.started("ALTER SYSTEM")[0].stdin == (
-        'ALTER SYSTEM RESET "work_mem";\nALTER SYSTEM RESET "max_connections";\n'
-    )
-    assert written
+    assert [call.stdin for call in programs.started("ALTER SYSTEM")] == [
+        'ALTER SYSTEM RESET "work_mem";\nALTER SYSTEM RESET "a""b";\n'
+    ]
+    assert written == []
 
 
 FAULTS = json.dumps([{"name": "work_mem", "error": "unit is wrong"}])
 
 
-def test_a_setting_that_the_server_refuses_is_named_and_taken_back(programs: Programs, written: list[str]) -> None:
+def test_a_setting_that_the_server_refuses_is_named_and_taken_back(programs: Programs, written: Written) -> None:
     running(programs, faults=FAULTS)
     with pytest.raises(DbServerError, match=r"postgres\.settings\.work_mem: unit is wrong"):
         apply()
-    assert written == [WANTED_TEXT, BEFORE]
+    assert written == [WANTED_FILES, BEFORE]
     assert not programs.started("pg_reload_conf")
 
 
-def test_a_file_that_could_not_be_judged_is_taken_back_too(programs: Programs, written: list[str]) -> None:
+def test_a_file_that_could_not_be_judged_is_taken_back_too(programs: Programs, written: Written) -> None:
     running(programs)
     programs.answer("pg_file_settings", Failed("FATAL:  too many clients already", 2))
     with pytest.raises(DbServerError, match="too many clients"):
         apply()
-    assert written == [WANTED_TEXT, BEFORE]
+    assert written == [WANTED_FILES, BEFORE]
     assert not programs.started("pg_reload_conf")
     assert not programs.started("docker restart")
 
 
-def test_the_server_runs_on_unchanged_when_it_refuses_a_setting(programs: Programs, written: list[str]) -> None:
+def test_the_server_runs_on_unchanged_when_it_refuses_a_setting(programs: Programs, written: Written) -> None:
     """Every application would lose its connections for a typing error."""
-    running(programs, faults=FAULTS, pending="t")
+    running(programs, faults=FAULTS, after=found(pending=True))
     with pytest.raises(DbServerError, match="refuses the settings") as caught:
         apply()
     assert caught.value.hint == "correct them; the server runs on unchanged"
@@ -181,21 +239,21 @@ def test_the_server_runs_on_unchanged_when_it_refuses_a_setting(programs: Progra
 def test_settings_under_which_the_server_does_not_start_are_taken_back_and_it_runs_again(
     programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restarts_before_each_file: list[tuple[int, str]] = []
+    restarts_before_each_writing: list[tuple[int, dict[str, str]]] = []
 
     def write(_: str, files: dict[str, str], __: str) -> None:
-        restarts_before_each_file.extend((len(programs.started("docker restart")), text) for text in files.values())
+        restarts_before_each_writing.append((restarts(programs), dict(files)))
 
     monkeypatch.setattr(host, "write_files", write)
-    running(programs, pending="t")
+    running(programs, after=found(pending=True))
     programs.answer("pg_isready", Failed("no response"), "")
     programs.answer("container inspect", printed(inspected(Status="exited", ExitCode=1)))
     programs.answer("docker logs", "FATAL:  could not map memory")
     with pytest.raises(NotRunningError, match="could not map memory"):
         apply()
-    assert restarts_before_each_file == [(0, WANTED_TEXT), (1, BEFORE)]
+    assert restarts_before_each_writing == [(0, WANTED_FILES), (1, BEFORE)]
     last = max(number for number, call in enumerate(programs.calls) if "docker restart" in call.text)
-    assert len(programs.started("docker restart")) == 2
+    assert restarts(programs) == 2
     assert [call for call in programs.calls[last:] if "pg_isready" in call.text], "it did not wait for the server"
 
 
@@ -204,7 +262,7 @@ def test_a_reload_that_never_takes_effect_is_an_error_after_ten_seconds(programs
     programs.answer("pg_conf_load_time", "the same")
     began = clock.now
     with pytest.raises(NotRunningError, match="did not reload"):
-        server.reload(SERVER, WANTED)
+        server.reload(SERVER, [])
     assert 10 <= clock.now - began < 12
 
 
@@ -212,25 +270,40 @@ def test_a_reload_that_never_takes_effect_is_an_error_after_ten_seconds(programs
     ("in_file", "file_named", "pending", "shown"),
     [
         (True, server.CONFIG_PATH, False, "8MB"),
-        (False, server.CONFIG_PATH, False, "in force"),
-        (True, "/data/postgresql.auto.conf", False, "in force"),
-        (True, server.CONFIG_PATH, True, "in force"),
+        (False, server.CONFIG_PATH, False, "4MB (in force)"),
+        (True, "/data/postgresql.auto.conf", False, "4MB (in force)"),
+        (True, server.CONFIG_PATH, True, "4MB (in force)"),
     ],
     ids=["as declared", "file edited", "overridden", "waits for a restart"],
 )
 def test_a_refresh_shows_another_value_where_something_overrides_the_file(
     programs: Programs, *, in_file: bool, file_named: str, pending: bool, shown: str
 ) -> None:
-    state = {"work_mem": {"value": "in force", "file": file_named, "pending": pending}}
+    state = {"work_mem": {"value": "4MB", "file": file_named, "pending": pending}}
     programs.answer("pg_settings WHERE", json.dumps(state))
-    programs.answer("cat ", settings.render({"work_mem": "8MB"}) if in_file else "edited by hand")
-    assert server.actual_settings(SERVER, {"work_mem": "8MB"}) == {"work_mem": shown}
+    programs.answer("network inspect", NETWORK)
+    conf = settings.render({"work_mem": "8MB"}) if in_file else "edited by hand"
+    programs.answer("cd /etc/postgresql", as_read({"postgresql.conf": conf, "pg_hba.conf": HBA}))
+    assert server.actual_settings(SERVER, {"work_mem": "8MB"}, "nginx-network") == {"work_mem": shown}
 
 
 def test_a_setting_that_the_server_does_not_know_counts_as_declared(programs: Programs) -> None:
     programs.answer("pg_settings WHERE", "{}")
-    programs.answer("cat ", settings.render({"own.setting": "1"}))
-    assert server.actual_settings(SERVER, {"own.setting": "1"}) == {"own.setting": "1"}
+    programs.answer("network inspect", NETWORK)
+    files = {"postgresql.conf": settings.render({"own.setting": "1"}), "pg_hba.conf": HBA}
+    programs.answer("cd /etc/postgresql", as_read(files))
+    assert server.actual_settings(SERVER, {"own.setting": "1"}, "nginx-network") == {"own.setting": "1"}
+
+
+def test_a_refresh_shows_that_the_rules_of_who_may_connect_were_edited(programs: Programs) -> None:
+    """Otherwise nothing would differ in the state, and the next update would leave the edit."""
+    programs.answer(
+        "pg_settings WHERE", json.dumps({"work_mem": {"value": "8MB", "file": server.CONFIG_PATH, "pending": False}})
+    )
+    programs.answer("network inspect", NETWORK)
+    files = {"postgresql.conf": settings.render({"work_mem": "8MB"}), "pg_hba.conf": "host all all all trust\n"}
+    programs.answer("cd /etc/postgresql", as_read(files))
+    assert server.actual_settings(SERVER, {"work_mem": "8MB"}, "nginx-network") == {"work_mem": "8MB (in force)"}
 
 
 def test_the_readiness_probe_asks_over_tcp_where_a_server_that_initialises_does_not_listen(programs: Programs) -> None:

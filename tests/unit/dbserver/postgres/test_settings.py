@@ -63,10 +63,31 @@ def test_maintenance_memory_has_a_ceiling() -> None:
 def test_the_file_includes_what_initdb_chose_and_then_the_declared_settings_in_order() -> None:
     assert settings.render({"work_mem": "4MB", "log_line_prefix": "it's %m"}) == (
         "# Rendered by the db-server stack: change its configuration, not this file.\n"
+        "hba_file = '/etc/postgresql/pg_hba.conf'\n"
         "include '/var/lib/postgresql/data/postgresql.conf'\n"
         "log_line_prefix = 'it''s %m'\n"
         "work_mem = '4MB'\n"
     )
+
+
+def test_the_administrator_comes_from_the_host_alone_and_everybody_else_with_a_password() -> None:
+    assert settings.render_hba("boss", ("172.18.0.1", "fd00::1")) == (
+        "# Rendered by the db-server stack: change its configuration, not this file.\n"
+        "local all all trust\n"
+        'host all "boss" 127.0.0.1/32 scram-sha-256\n'
+        'host all "boss" ::1/128 scram-sha-256\n'
+        'host all "boss" 172.18.0.1/32 scram-sha-256\n'
+        'host all "boss" fd00::1/128 scram-sha-256\n'
+        'host all "boss" all reject\n'
+        "host replication all all reject\n"
+        "host all all all scram-sha-256\n"
+    )
+
+
+def test_without_a_gateway_the_administrator_is_refused_from_every_container() -> None:
+    lines = settings.render_hba("boss", ()).splitlines()
+    assert lines.index('host all "boss" all reject') < lines.index("host all all all scram-sha-256")
+    assert not [line for line in lines if "trust" in line and not line.startswith("local ")]
 
 
 def unquoted(text: str) -> str:

@@ -51,12 +51,9 @@ def test_a_value_with_a_nul_is_refused_before_it_reaches_the_server() -> None:
 @pytest.mark.parametrize(
     ("statement", "text"),
     [
-        (sql.role_password("o'x"), "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = 'o''x';\n"),
-        (sql.database_exists("o'x"), "SELECT 1 FROM pg_database WHERE datname = 'o''x';\n"),
         (sql.create_database('o"x'), 'CREATE DATABASE "o""x";\n'),
         (sql.reset_overrides(["work_mem", 'a"b']), 'ALTER SYSTEM RESET "work_mem";\nALTER SYSTEM RESET "a""b";\n'),
         (sql.reset_overrides([]), ""),
-        (sql.PENDING, "SELECT EXISTS (SELECT FROM pg_settings WHERE pending_restart);\n"),
         (sql.LOAD_TIME, "SELECT pg_conf_load_time();\n"),
         (sql.RELOAD, "SELECT pg_reload_conf();\n"),
     ],
@@ -73,6 +70,22 @@ def test_a_password_is_set_with_logging_switched_off_before() -> None:
     assert second == "ALTER ROLE \"dbadmin\" PASSWORD 'SCRAM-SHA-256$x';"
 
 
+def test_the_state_of_a_server_is_asked_for_in_one_query_with_every_name_quoted() -> None:
+    statement = sql.state("o'x", ["Work_Mem", "a'b"])
+    assert statement.count("rolname = 'o''x'") == statement.count("datname = 'o''x'") == 1
+    assert "lower(name) IN ('work_mem', 'a''b') AND sourcefile LIKE '%postgresql.auto.conf'" in statement
+    assert "EXISTS (SELECT FROM pg_settings WHERE pending_restart)" in statement
+    assert re.findall(r"'(verifier|database|overridden|pending)',", statement) == [
+        "verifier", "database", "overridden", "pending",
+    ]  # fmt: skip
+
+
+@given(st.lists(TEXT))
+def test_the_use_of_databases_is_asked_for_by_their_names_alone(names: list[str]) -> None:
+    listed = sql.usage(names).partition("WHERE datname IN (")[2].removesuffix(");\n")
+    assert listed == ", ".join(sql.literal(name) for name in names)
+
+
 def test_settings_are_looked_up_by_their_small_letters() -> None:
     assert "lower(name) IN ('datestyle', 'work_mem');" in sql.setting_states(["DateStyle", "work_mem"])
 
@@ -83,7 +96,17 @@ def test_the_faults_of_a_file_leave_out_what_only_waits_for_a_restart() -> None:
     assert "s.context IS NOT DISTINCT FROM 'postmaster' AND f.error = 'setting could not be applied'" in statement
 
 
-@pytest.mark.parametrize("statement", [sql.answer(), sql.file_faults("/x"), sql.setting_states(["a"])])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sql.answer(),
+        sql.state("a", ["b"]),
+        sql.file_faults("/x"),
+        sql.setting_states(["a"]),
+        sql.usage(["a"]),
+        sql.EXTENSIONS,
+    ],
+)
 def test_every_query_is_one_complete_statement(statement: Any) -> None:
     assert statement.endswith(";\n")
     assert statement.count(";") == 1

@@ -6,12 +6,12 @@ import pytest
 
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError
-from dbserver.redis import server, settings
+from dbserver.redis import commands, server, settings
 from dbserver.redis.server import Server
 from dbserver.redis.settings import Persistence
 from tests.unit.fakes import Clock, Failed, Programs
 
-SERVER = Server("db-server-redis")
+SERVER = Server("db-server-redis", "dbadmin")
 MEMORY = 256 * 1024 * 1024
 SAVED = (
     "# Persistence\r\nrdb_bgsave_in_progress:0\r\nrdb_last_bgsave_status:ok\r\naof_rewrite_in_progress:0\r\n"
@@ -41,8 +41,8 @@ def derived(persistence: Persistence, policy: str = "noeviction") -> dict[str, s
 
 
 def running(programs: Programs, persistence: Persistence, info: str = SAVED) -> None:
-    for name, value in derived(persistence).items():
-        programs.answer(f"CONFIG GET {name}\n", f"{name}\n{value}\n")
+    shown = "".join(f"{name}\n{value}\n" for name, value in derived(persistence).items())
+    programs.answer("CONFIG GET maxmemory maxmemory-policy appendonly appendfsync save\n", shown)
     programs.answer("CONFIG SET", "OK")
     programs.answer("BGSAVE SCHEDULE", "Background saving started")
     programs.answer("INFO persistence", info)
@@ -51,9 +51,8 @@ def running(programs: Programs, persistence: Persistence, info: str = SAVED) -> 
 
 def changes(programs: Programs) -> list[str]:
     """Return what was sent that changes something."""
-    sent = [" ".join(call.argv) for call in programs.calls]
-    prefix = "docker exec -i db-server-redis redis-cli -e "
-    return [text.removeprefix(prefix) for text in sent if "CONFIG SET" in text or "BGSAVE" in text]
+    sent = [" ".join(call.argv[len(commands.cli("", "")) :]) for call in programs.calls]
+    return [text for text in sent if "CONFIG SET" in text or "BGSAVE" in text]
 
 
 def apply(wanted: dict[str, str]) -> None:

@@ -59,6 +59,7 @@ def test_the_file_is_exactly_this() -> None:
         "port 6379\n"
         "bind * -::*\n"
         "protected-mode no\n"
+        "aclfile /usr/local/etc/redis/users.acl\n"
         "dbfilename dump.rdb\n"
         "appenddirname appendonlydir\n"
         "appendfsync everysec\n"

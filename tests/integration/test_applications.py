@@ -1,0 +1,399 @@
+"""Applications from their entry to their removal: adoption, drift, faults, lost state, many at once."""
+
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.stack import ROOT, Stack
+
+SHIPPED = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]["db-server:applications"]
+LEAVING = {"name": "leaving", "poolSize": 2}
+DRIFTING = [{"name": f"drift-{number}", "poolSize": 2, "extensions": ["pg_trgm"]} for number in range(1, 6)]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One running stack; each test adds applications of its own and leaves everything as declared."""
+    made = Stack(tmp_path_factory.mktemp("town"))
+    made.configure(postgres={"maxConnections": 450})
+    made.declare(*SHIPPED, LEAVING, *DRIFTING)
+    made.start().ok()
+    yield made
+    made.remove()
+
+
+@contextmanager
+def as_before(stack: Stack, *, always: bool = False) -> Iterator[list[dict[str, Any]]]:
+    """Put the configuration back where the test fails, or always."""
+    before = stack.config["applications"]
+    done = False
+    try:
+        yield before
+        done = True
+    finally:
+        if always or not done:
+            stack.configure(applications=before)
+
+
+def logs_in(stack: Stack, role: str, password: str, database: str | None = None) -> bool:
+    """Log in from the network, with a real password."""
+    url = f"host={stack.postgres} user={role} password='{password}' dbname={database or role}"
+    done = stack.attempts([["psql", "-XAtq", url, "-c", "SELECT 1"]])[0]
+    assert done.code == 0 or "password authentication failed" in done.out, done.text
+    return done.code == 0
+
+
+def exists(stack: Stack, kind: str, name: str) -> bool:
+    table, column = {"database": ("pg_database", "datname"), "role": ("pg_roles", "rolname")}[kind]
+    return stack.sql(f"SELECT EXISTS (SELECT FROM {table} WHERE {column} = '{name}')") == "t"
+
+
+def test_the_shipped_application_has_exactly_the_integration_documents_variables(town: Stack) -> None:
+    found = town.variables("crypto-ai-agent")
+    password = found["DB_PASSWORD"]
+    assert found == {
+        "DATABASE_URL": f"postgresql://crypto:{password}@{town.postgres}:5432/crypto_ai_agent",
+        "DB_HOST": town.postgres,
+        "DB_PORT": "5432",
+        "DB_NAME": "crypto_ai_agent",
+        "DB_USER": "crypto",
+        "DB_PASSWORD": password,
+        "REDIS_URL": f"redis://{town.redis}:6379/0",
+        "REDIS_HOST": town.redis,
+        "REDIS_PORT": "6379",
+    }
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32}", password)
+    assert logs_in(town, "crypto", password, "crypto_ai_agent")
+    town.assert_clean()
+
+
+HOSTILE_ENTRIES: dict[str, dict[str, Any]] = {
+    "name": {"name": 'a"; DROP DATABASE postgres; --'},
+    "name ": {"name": "../up"},
+    "name  ": {"name": "with space"},
+    "name   ": {"name": "ünïcode"},
+    "name    ": {"name": "x" * 64},
+    "name     ": {"name": ""},
+    "database": {"name": "h1", "database": "x'; DROP ROLE crypto; --"},
+    "database ": {"name": "h2", "database": 'x" OWNER TO crypto'},
+    "database  ": {"name": "h3", "database": "a%sb"},
+    "role": {"name": "h4", "role": "r; ALTER ROLE crypto SUPERUSER"},
+    "role ": {"name": "h5", "role": "Röle"},
+    "extensions.0": {"name": "h6", "extensions": ['pg_trgm"; DROP DATABASE postgres']},
+    "settings.x y": {"name": "h7", "settings": {"x y": "1"}},
+    "settings.work_mem": {"name": "h8", "settings": {"work_mem": "1MB\nALTER"}},
+    "redisPrefix": {"name": "h9", "redisPrefix": "* ~"},
+    "password": {"name": "h10", "password": "ünïcode-password"},
+    "password ": {"name": "h11", "password": "short"},
+    "poolSize": {"name": "h12", "poolSize": 0},
+}
+
+
+def assert_refused_untouched(stack: Stack, *parts: str) -> None:
+    ids, databases = stack.ids(), stack.sql("SELECT array_agg(datname ORDER BY 1) FROM pg_database")
+    roles = stack.sql("SELECT array_agg(rolname ORDER BY 1) FROM pg_roles")
+    done = stack.start()
+    assert done.code == 2, done.text
+    for part in parts:
+        assert part in done.text, f"{part}:\n{done.text}"
+    assert "Traceback" not in done.text
+    assert stack.ids() == ids
+    assert stack.sql("SELECT array_agg(datname ORDER BY 1) FROM pg_database") == databases
+    assert stack.sql("SELECT array_agg(rolname ORDER BY 1) FROM pg_roles") == roles
+
+
+def test_hostile_names_are_refused_all_at_once_before_anything_is_touched(town: Stack) -> None:
+    with as_before(town, always=True) as before:
+        town.configure(applications=[*before, *HOSTILE_ENTRIES.values()])
+        paths = [f"applications.{len(before) + number}.{path.strip()}" for number, path in enumerate(HOSTILE_ENTRIES)]
+        assert_refused_untouched(town, *paths)
+
+
+def test_the_servers_own_names_and_names_used_twice_are_refused_before_anything_is_touched(town: Stack) -> None:
+    own = ["postgres", "template0", "template1", "dbadmin"]
+    with as_before(town, always=True) as before:
+        town.configure(applications=[
+            *before,
+            *({"name": f"own-{number}", "database": name} for number, name in enumerate(own)),
+            {"name": "role-1", "role": "dbadmin"}, {"name": "role-2", "role": "pg_monitor"},
+            {"name": "role-3", "role": "crypto"}, {"name": "base", "database": "crypto_ai_agent", "role": "base"},
+            {"name": "leaving"}, {"name": "9lives"}, {"name": "both", "password": "given-password", "keepPassword": True},
+        ])  # fmt: skip
+        parts = [f"{name} is the server's own" for name in (*own, "pg_monitor")]
+        assert_refused_untouched(
+            town, *parts, "role crypto is used twice", "database crypto_ai_agent is used twice",
+            "name leaving is used twice", "9lives begins with a digit", "keepPassword: a password is given as well",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "access"),
+    [({"name": "default"}, "password"), ({"name": "everybody", "role": "public"}, "open"), ({"name": "none"}, "open")],
+    ids=["Redis's default user", "PostgreSQL's public", "PostgreSQL's none"],
+)
+def test_a_name_that_a_server_keeps_for_itself_is_refused_before_anything_is_touched(
+    town: Stack, entry: dict[str, Any], access: str
+) -> None:
+    """Judged in the preview: nothing is touched even where the program does not refuse it."""
+    with as_before(town, always=True):
+        town.configure(redis={"access": access})
+        town.declare({**entry, "poolSize": 1})
+        done = town.pulumi("preview")
+        town.configure(redis={"access": "open"})
+    assert done.code != 0, done.text
+
+
+@pytest.mark.parametrize("key", ["database", "role"])
+def test_renaming_is_refused_in_the_preview_with_the_way_to_do_it(town: Stack, key: str) -> None:
+    with as_before(town, always=True):
+        town.declare({**LEAVING, key: "renamed"})
+        done = town.pulumi("preview")
+        assert done.code != 0
+        assert f"{key} cannot be renamed from leaving to renamed" in done.text, done.text
+        assert f"ALTER {key.upper()} leaving RENAME TO renamed" in done.text
+    assert not exists(town, key, "renamed")
+
+
+def hand_made(stack: Stack, name: str, password: str) -> None:
+    given = f"PASSWORD '{password}'" if password else ""
+    stack.sql(f"CREATE ROLE {name} LOGIN SUPERUSER {given}")
+    stack.sql(f"CREATE DATABASE {name} OWNER {name}")
+    stack.sql(f"SET ROLE {name}; CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n", name)
+
+
+def test_what_was_made_by_hand_is_adopted_and_an_unknown_password_is_not_replaced(town: Stack) -> None:
+    for name in ("bare", "keeping", "given", "refused_1", "refused_2"):
+        hand_made(town, name, "" if name == "bare" else f"old-{name}")
+    verifiers = "SELECT string_agg(rolpassword, ',' ORDER BY 1) FROM pg_authid WHERE rolname ~ '^refused'"
+    before = town.sql(verifiers)
+    names = ("refused_1", "refused_2")
+    with as_before(town):
+        town.declare(
+            {"name": "bare", "poolSize": 1}, {"name": "keeping", "poolSize": 1, "keepPassword": True},
+            {"name": "given", "poolSize": 1, "password": "old-given"},
+            {"name": "refused-1", "poolSize": 1}, {"name": "refused-2", "poolSize": 1},
+        )  # fmt: skip
+        done = town.start()
+        assert done.code == 1, done.text
+        for name in names:
+            assert f"application {name.replace('_', '-')}: role {name} exists with a password" in done.err, done.text
+        assert "pulumi config set --secret" in done.err
+        assert "keepPassword: true" in done.err
+        assert "Traceback" not in done.text
+        assert town.sql(verifiers) == before
+        assert town.sql("SELECT bool_and(rolsuper) FROM pg_roles WHERE rolname ~ '^refused'") == "t"
+        assert logs_in(town, "given", "old-given")
+        assert logs_in(town, "keeping", "old-keeping")
+        assert (
+            town.sql("SELECT count(*) FROM pg_roles WHERE rolname IN ('bare', 'keeping', 'given') AND rolsuper") == "0"
+        )
+        town.declare(
+            {"name": "refused-1", "poolSize": 1, "keepPassword": True},
+            {"name": "refused-2", "poolSize": 1, "password": "old-refused_2"},
+        )
+        town.start().ok()
+    assert logs_in(town, "bare", town.variables("bare")["DB_PASSWORD"])
+    for name in ("keeping", "given", *names):
+        assert logs_in(town, name, f"old-{name}")
+    for name in ("bare", "keeping", "given", *names):
+        assert town.sql("SELECT count(*), sum(n), max(tableowner::text) FROM kept, pg_tables WHERE tablename = 'kept'",
+                        name) == f"1000|500500|{name}"  # fmt: skip
+    town.assert_clean()
+
+
+def test_an_unknown_extension_of_one_application_is_named_and_the_others_are_done(town: Stack) -> None:
+    with as_before(town):
+        town.declare(
+            {"name": "east", "poolSize": 1},
+            {"name": "south", "poolSize": 1, "extensions": ["no_such_extension"]},
+            {"name": "west", "poolSize": 1, "extensions": ["pg_trgm"]},
+        )
+        preview = town.pulumi("preview").ok()
+        for name in ("east", "south", "west"):
+            assert re.search(rf"^ *\+ .*Application +{name} +create", preview.text, re.MULTILINE), preview.text
+        done = town.start()
+        assert done.code == 1, done.text
+        assert 'application south: extension "no_such_extension" is not available' in done.err, done.text
+        assert "Traceback" not in done.text
+        known = town.output("applications")
+        for name in ("east", "west"):
+            assert f"application {name}" not in done.err
+            assert logs_in(town, name, town.variables(name)["DB_PASSWORD"] if name in known else "")
+        town.declare({"name": "south", "poolSize": 1, "extensions": ["unaccent"]})
+        town.start().ok()
+    for name in ("east", "south", "west"):
+        assert logs_in(town, name, town.variables(name)["DB_PASSWORD"])
+    town.assert_clean()
+
+
+BY_HAND = """
+ALTER ROLE drift_1 CREATEDB CREATEROLE;
+ALTER ROLE drift_1 CONNECTION LIMIT 99;
+ALTER ROLE drift_1 SET work_mem = '64MB';
+GRANT pg_read_all_data TO drift_1;
+ALTER ROLE drift_1 PASSWORD 'by hand';
+ALTER DATABASE drift_2 OWNER TO dbadmin;
+GRANT CONNECT ON DATABASE drift_2 TO PUBLIC;
+GRANT CONNECT ON DATABASE drift_3 TO drift_1;
+\\connect drift_3
+DROP EXTENSION pg_trgm;
+ALTER SCHEMA public OWNER TO dbadmin;
+\\connect dbadmin
+DROP DATABASE drift_4;
+DROP DATABASE drift_5;
+DROP ROLE drift_5;
+"""
+SEEN = {
+    "drift-1": ["role has other attributes", "role has another connection limit", "role has other settings",
+                "role is a member of other roles", "role has another password"],
+    "drift-2": ["database has another owner", "database is open to others"],
+    "drift-3": ["database is open to others", "an extension is missing", "schema public has another owner"],
+    "drift-4": ["database is missing"],
+    "drift-5": ["role is missing", "database is missing"],
+}  # fmt: skip
+
+
+def test_each_drift_is_seen_by_a_refreshed_preview_and_repaired_by_start(town: Stack) -> None:
+    before = town.output("applications")
+    town.sql(BY_HAND)
+    seen = town.pulumi("preview", "--refresh", "--expect-no-changes", "--diff")
+    assert seen.code != 0
+    for name, drifts in SEEN.items():
+        section = re.split(r"\n *[~+-].*?(?=\[urn=|db-server:)", seen.text.partition(f"Application::{name}]")[2])[0]
+        for drift in drifts:
+            assert drift in section, f"{name}: {drift}\n{seen.text}"
+    town.start().ok()
+    assert town.output("applications") == before
+    attributes = "rolcreatedb OR rolcreaterole, rolconnlimit, rolconfig IS NULL"
+    for name in (entry["name"].replace("-", "_") for entry in DRIFTING):
+        assert town.sql(f"SELECT {attributes} FROM pg_roles WHERE rolname = '{name}'") == "f|4|t"
+        assert logs_in(town, name, before[name.replace("_", "-")]["DB_PASSWORD"])
+        owner = f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}'"
+        assert town.sql(f"{owner}") == name
+        assert town.sql("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'", name) == name
+        assert town.sql("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'", name) == "1"
+    assert town.sql("SELECT count(*) FROM pg_auth_members WHERE member = 'drift_1'::regrole") == "0"
+    for role, database in (("crypto", "drift_2"), ("drift_1", "drift_3")):
+        assert town.sql(f"SELECT has_database_privilege('{role}', '{database}', 'CONNECT')") == "f"
+    town.assert_clean()
+
+
+def drop(stack: Stack, *arguments: str) -> tuple[int, str]:
+    done = stack.script("dbserver", "drop", "leaving", *arguments)
+    return done.code, done.text
+
+
+def test_removing_an_entry_keeps_everything_and_drop_destroys_only_what_is_confirmed_and_unused(town: Stack) -> None:
+    if not exists(town, "database", "leaving"):
+        town.declare(LEAVING)
+        town.start().ok()
+    town.sql("CREATE TABLE kept AS SELECT 1 AS n", "leaving")
+    assert drop(town, "--confirm", "leaving")[0] == 5
+    town.configure(applications=[entry for entry in town.config["applications"] if entry["name"] != "leaving"])
+    preview = town.pulumi("preview").ok()
+    assert "application leaving is declared no more" in preview.text
+    assert "kept" in preview.text
+    town.start().ok()
+    assert "leaving" not in town.output("applications")
+    assert town.sql("SELECT n FROM kept", "leaving") == "1"
+    for arguments in ([], ["--confirm", "leave"], ["--confirm", ""]):
+        code, text = drop(town, *arguments)
+        assert (code, "was not confirmed" in text) == (5, True), text
+    argv = ["docker", "exec", "-i", town.postgres, "psql", "-XAtq", "-U", "leaving", "-d", "leaving", "-c"]
+    connected = town.popen(*argv, "SELECT pg_sleep(60)")
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'leaving'"
+    town.until(lambda: town.sql(count) == "1", 10, what="a connected client")
+    code, text = drop(town, "--confirm", "leaving")
+    assert (code, "1 clients are connected" in text) == (5, True), text
+    assert town.sql("SELECT n FROM kept", "leaving") == "1"
+    town.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'leaving'")
+    town.until(lambda: town.sql(count) == "0", 10, what="no client")
+    connected.communicate(timeout=20)
+    code, text = drop(town, "--confirm", "leaving")
+    assert code == 0, text
+    assert not exists(town, "database", "leaving")
+    assert not exists(town, "role", "leaving")
+    assert drop(town, "--confirm", "leaving")[0] == 2
+    assert "leaving" not in town.script("dbserver", "list").ok().out
+    assert "kept" not in town.pulumi("preview", "--refresh", "--expect-no-changes").ok().text
+
+
+def assert_all_work(stack: Stack, names: list[str]) -> None:
+    """Every application logs in with its own credentials to its own database."""
+    known = stack.output("applications")
+    asks = [
+        ["psql", "-XAtq", known[name]["DATABASE_URL"], "-c", "CREATE TABLE w (n int); DROP TABLE w"] for name in names
+    ]
+    for done in stack.attempts(asks):
+        done.ok()
+
+
+def test_a_server_killed_in_the_middle_leaves_nothing_that_the_next_start_does_not_finish(town: Stack) -> None:
+    names = [f"killed-{number}" for number in range(10)]
+    town.declare(*({"name": name, "poolSize": 1, "extensions": ["pg_trgm"]} for name in names))
+    process = town.popen(str(town.project / "scripts" / "start.sh"))
+    town.until(lambda: town.psql("SELECT FROM pg_database WHERE datname ~ '^killed'").out, 60, what="a first database")
+    town.kill(town.postgres)
+    printed = process.communicate(timeout=120)[0]
+    assert "Traceback" not in printed, printed
+    town.until(lambda: not town.sql_fails(), what="the server back by itself")
+    left = town.sql("SELECT count(*) FROM pg_database WHERE datname ~ '^killed'")
+    assert process.returncode == 0 or int(left) <= 10
+    print(f"killed: exit code {process.returncode}, {left} of 10 databases were there")
+    town.start().ok()
+    assert_all_work(town, names)
+    town.assert_clean()
+
+
+def test_a_hundred_applications(town: Stack) -> None:
+    names = [f"crowd-{number:03}" for number in range(100)]
+    town.declare(*({"name": name, "poolSize": 1} for name in names))
+    began = time.monotonic()
+    town.start().ok()
+    created = time.monotonic()
+    town.pulumi("preview", "--expect-no-changes").ok()
+    plain = time.monotonic()
+    town.assert_clean()
+    refreshed = time.monotonic()
+    print(f"100 applications: up {created - began:.1f} s, preview {plain - created:.1f} s,"
+          f" with refresh {refreshed - plain:.1f} s")  # fmt: skip
+    assert_all_work(town, names)
+
+
+def test_after_a_lost_state_start_says_for_each_role_how_to_go_on(stack: Stack) -> None:
+    stack.declare({"name": "first", "poolSize": 1}, {"name": "second", "poolSize": 1}, {"name": "third", "poolSize": 1})
+    stack.start().ok()
+    before = stack.output("applications")
+    stack.sql("CREATE TABLE kept AS SELECT 1 AS n", "first")
+    ids, started = stack.ids()[1], stack.started_at(stack.redis)
+    shutil.rmtree(stack.project / ".state" / ".pulumi")
+    done = stack.start()
+    assert done.code == 1, done.text
+    for name in before:
+        assert f"application {name}: role {name} exists with a password that this stack does not know" in done.err
+    assert "keepPassword: true" in done.err
+    assert stack.script("status.sh").code == 0
+    assert ids
+    assert started
+    for name, known in before.items():
+        assert logs_in(stack, name, known["DB_PASSWORD"]), f"{name} lost its access"
+    stack.declare(
+        {"name": "first", "poolSize": 1, "keepPassword": True},
+        {"name": "second", "poolSize": 1, "password": before["second"]["DB_PASSWORD"]},
+        {"name": "third", "poolSize": 1, "password": "another-password"},
+    )
+    stack.start().ok()
+    assert stack.sql("SELECT n FROM kept", "first") == "1"
+    for name, password in (("first", before["first"]["DB_PASSWORD"]), ("second", before["second"]["DB_PASSWORD"]),
+                           ("third", "another-password")):  # fmt: skip
+        assert logs_in(stack, name, password)
+    assert not logs_in(stack, "third", before["third"]["DB_PASSWORD"])
+    assert stack.variables("second") == before["second"]
+    stack.assert_clean()

@@ -1,0 +1,166 @@
+"""list, info, env and drop: what the server knows, and when nothing may be destroyed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbserver import engine, locks
+from dbserver.actions import applications
+from dbserver.errors import CommandError, LockedError, NotRunningError, RefusedError, UsageError
+from tests.unit.dbserver.actions.test_verbs import DECLARED
+from tests.unit.fakes import Failed, Programs
+
+ROW = {
+    "name": "shop", "database": "shop_data", "role": "shop_user", "pool_size": 5, "instances": 2,
+    "redis_database": 1, "redis_prefix": "shop:",
+}  # fmt: skip
+OTHER = {**ROW, "name": "blog", "database": "blog", "role": "blog"}
+USAGE = {"shop_data": {"owner": "shop_user", "size": 4096, "connections": 0}}
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(engine, "STATE", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def server(programs: Programs) -> Programs:
+    """A server that knows two applications; the database of one of them is gone."""
+    programs.answer("json_build_object('version'", json.dumps({"version": "17.5"}))
+    programs.answer("FROM dbserver.application;", json.dumps([OTHER, ROW]))
+    programs.answer("pg_database_size", json.dumps(USAGE))
+    programs.answer("pg_extension", json.dumps(["pg_trgm"]))
+    programs.answer("DROP DATABASE", "")
+    return programs
+
+
+@pytest.mark.usefixtures("server")
+def test_every_application_is_listed_with_what_it_uses() -> None:
+    found = applications.list_applications(DECLARED)
+    assert (found.stack, [each.name for each in found.applications]) == ("unit", ["blog", "shop"])
+    blog, shop = found.applications
+    assert (shop.exists, shop.owner, shop.size_bytes, shop.connections, shop.connection_limit) == (
+        True, "shop_user", 4096, 0, 20,
+    )  # fmt: skip
+    assert (blog.exists, blog.owner, blog.size_bytes) == (False, "", 0)
+
+
+def test_a_server_without_applications_is_not_asked_for_their_use(server: Programs) -> None:
+    server.answer("FROM dbserver.application;", "[]")
+    assert applications.list_applications(DECLARED).applications == ()
+    assert not server.started("pg_database_size")
+
+
+def test_a_server_without_a_registry_knows_no_application(server: Programs) -> None:
+    server.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
+    assert applications.registered(DECLARED) == []
+
+
+def test_another_fault_of_the_registry_is_no_empty_list(server: Programs) -> None:
+    server.answer("FROM dbserver.application;", Failed("ERROR:  permission denied", 3))
+    with pytest.raises(CommandError, match="permission denied"):
+        applications.registered(DECLARED)
+
+
+def test_a_server_that_does_not_answer_is_told_as_such(programs: Programs) -> None:
+    programs.answer("psql", Failed("no such container"))
+    with pytest.raises(NotRunningError):
+        applications.list_applications(DECLARED)
+
+
+def test_one_application_is_shown_with_its_extensions_from_its_own_database(server: Programs) -> None:
+    assert applications.info(DECLARED, "shop").extensions == ("pg_trgm",)
+    assert server.started("pg_extension")[0].argv[-1] == "shop_data"
+
+
+def test_an_application_whose_database_is_gone_is_shown_without_asking_it(server: Programs) -> None:
+    assert applications.info(DECLARED, "blog").exists is False
+    assert not server.started("pg_extension")
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("verb", [applications.info, applications.drop])
+def test_an_unknown_application_is_a_fault_of_usage_with_the_names_that_are_known(verb: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        verb(DECLARED, "shpo")
+    assert (caught.value.message, caught.value.hint) == ("there is no application shpo", "one of: blog, shop")
+
+
+# env ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    values: dict[str, Any] = {"applications": {"shop": {"DB_HOST": "h", "DB_PASSWORD": "p"}, "blog": {}}}
+    asked: list[bool] = []
+
+    def answer(_: str, *, secrets: bool = False) -> dict[str, Any]:
+        asked.append(secrets)
+        assert secrets
+        return values
+
+    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(engine, "outputs", answer)
+    return values
+
+
+@pytest.mark.usefixtures("outputs")
+def test_the_environment_is_that_of_the_outputs_and_needs_no_server() -> None:
+    found = applications.environment(DECLARED, "shop")
+    assert (found.application, dict(found.variables)) == ("shop", {"DB_HOST": "h", "DB_PASSWORD": "p"})
+
+
+@pytest.mark.usefixtures("outputs")
+def test_the_environment_of_an_unknown_application_names_those_that_are_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        applications.environment(DECLARED, "shpo")
+    assert caught.value.hint == "one of: blog, shop"
+
+
+def test_a_stack_without_applications_says_so(outputs: dict[str, Any]) -> None:
+    outputs["applications"] = {}
+    with pytest.raises(UsageError) as caught:
+        applications.environment(DECLARED, "shop")
+    assert caught.value.hint == "one of: none is declared"
+
+
+def test_a_stack_that_was_never_brought_up_has_to_be_started(outputs: dict[str, Any]) -> None:
+    del outputs["applications"]
+    with pytest.raises(NotRunningError) as caught:
+        applications.environment(DECLARED, "shop")
+    assert caught.value.hint == "./scripts/start.sh"
+
+
+# drop ---------------------------------------------------------------------------------
+
+
+def test_an_application_that_is_declared_no_more_is_dropped(server: Programs) -> None:
+    result = applications.drop(DECLARED, "shop")
+    assert (result.database, result.role, result.size_bytes) == ("shop_data", "shop_user", 4096)
+    dropped = server.started("DROP DATABASE")
+    assert len(dropped) == 1
+    assert dropped[0].argv[-1] == "dbadmin", "the registry is in the administrator's database"
+
+
+def test_an_application_that_is_declared_is_not_dropped(server: Programs) -> None:
+    with pytest.raises(RefusedError, match="application shop is declared") as caught:
+        applications.drop(replace(DECLARED, applications=("shop",)), "shop")
+    assert "Pulumi.unit.yaml" in caught.value.hint
+    assert not server.started("DROP")
+
+
+def test_an_application_with_clients_is_not_dropped(server: Programs) -> None:
+    server.answer("pg_database_size", json.dumps({"shop_data": {**USAGE["shop_data"], "connections": 2}}))
+    with pytest.raises(RefusedError, match="2 clients are connected to shop_data"):
+        applications.drop(DECLARED, "shop")
+    assert not server.started("DROP")
+
+
+def test_nothing_is_dropped_while_another_operation_is_at_work(state: Path, programs: Programs) -> None:
+    with locks.held(state / "locks", "unit", "start"), pytest.raises(LockedError):
+        applications.drop(DECLARED, "shop")
+    assert programs.calls == []

@@ -1,0 +1,217 @@
+"""An application's role and database: one script, from whose quotes no name and no value escapes."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbserver.applications import Application
+from dbserver.postgres import access, scram
+from dbserver.postgres.access import Access
+from dbserver.postgres.sql import identifier, literal
+
+TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
+HOSTILE = ["'; DROP DATABASE x; --", '"; DROP ROLE x; --', "\\'", "a\\", "''", '""', "$$", "$do$", "%", "数据"]
+TOKEN = re.compile(
+    r"""(?P<body>\$do\$.*?\$do\$)|(?P<escaped>E'(?:[^'\\]|''|\\.)*')|(?P<literal>'(?:[^']|'')*')"""
+    r"""|(?P<name>"(?:[^"]|"")*")""",
+    re.DOTALL,
+)
+
+
+def application(**changes: Any) -> Application:
+    values: dict[str, Any] = {
+        "name": "shop", "database": "shop_data", "role": "shop_user", "pool_size": 5, "instances": 2,
+        "redis_database": 1, "redis_prefix": "shop:",
+    }  # fmt: skip
+    return Application(**{**values, **changes})
+
+
+def wanted(**changes: Any) -> Access:
+    values: dict[str, Any] = {"application": application(), "extensions": ["pg_trgm"], "settings": {"jit": "off"}}
+    return Access(**{**values, **changes})
+
+
+def skeleton(script: str) -> str:
+    """Return what the server parses beside its names and constants."""
+    kinds = TOKEN.sub(lambda found: str(found.lastgroup).replace("escaped", "literal"), script)
+    return re.sub(" *literal", "literal", kinds)
+
+
+def names(script: str) -> set[str]:
+    found = (match["name"] for match in TOKEN.finditer(script) if match["name"])
+    return {name[1:-1].replace('""', '"') for name in found}
+
+
+def constants(script: str) -> set[str]:
+    found = set()
+    for match in TOKEN.finditer(script):
+        if match["escaped"]:
+            found.add(match["escaped"][2:-1].replace("''", "'").replace("\\\\", "\\"))
+        if match["literal"]:
+            found.add(match["literal"][1:-1].replace("''", "'"))
+    return found
+
+
+def body(script: str) -> str:
+    """Return the block between $do$ and $do$ as the server finds it."""
+    return script.partition("$do$")[2].partition("$do$")[0]
+
+
+def check(text: str) -> None:
+    hostile = application(name=text, database=text, role=text, redis_prefix=text)
+    one, other = (
+        Access(application(), ["pg_trgm"], {"jit": "off"}),
+        Access(hostile, [text], {"jit": text}),
+    )
+    for script in (access.grant, access.differences):
+        assert skeleton(script(other)) == skeleton(script(one))
+    assert names(access.grant(other)) == {text, "jit"}
+    assert {text, identifier(text)} <= constants(access.grant(other))
+    assert {text, identifier(text), f"jit={text}"} <= constants(access.differences(other))
+    for statements in (access.drop, access.existing):
+        assert skeleton(statements(hostile)) == skeleton(statements(application()))
+    assert names(access.drop(hostile)) == constants(access.existing(hostile)) == constants(access.drop(hostile))
+    assert constants(access.drop(hostile)) == {text}
+
+
+@given(TEXT)
+def test_no_name_and_no_value_leaves_its_quotes(text: str) -> None:
+    check(text.replace("$do$", "$DO$"))
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text != "$do$"])
+def test_no_hostile_name_and_no_hostile_value_leaves_its_quotes(text: str) -> None:
+    check(text)
+
+
+@pytest.mark.parametrize("role", HOSTILE)
+def test_a_hostile_role_does_not_leave_the_quotes_of_the_block_that_adopts_or_refuses_it(role: str) -> None:
+    script = access.grant(wanted(application=application(role=role)))
+    assert script.count("$do$") == 2, "the role ends the block"
+    assert skeleton(body(script)) == skeleton(body(access.grant(wanted())))
+
+
+def test_the_message_of_a_refusal_has_no_placeholder_without_a_value() -> None:
+    """RAISE takes % for a value to put in."""
+    message = re.search(r"RAISE EXCEPTION '((?:[^']|'')*)'", access.grant(wanted()))
+    assert message
+    assert "%" not in message[1]
+
+
+def test_the_role_is_fenced_and_limited_before_its_database_is_made() -> None:
+    lines = access.grant(wanted()).splitlines()
+    limited = (
+        'ALTER ROLE "shop_user" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT'
+        " CONNECTION LIMIT 20;"
+    )
+    order = [
+        limited,
+        'ALTER ROLE "shop_user" RESET ALL;',
+        'ALTER ROLE "shop_user" SET "jit" = \'off\';',
+        'ALTER DATABASE "shop_data" OWNER TO "shop_user";',
+        'REVOKE ALL ON DATABASE "shop_data" FROM PUBLIC;',
+        "\\connect 'shop_data'",
+        'ALTER SCHEMA public OWNER TO "shop_user";',
+        'CREATE EXTENSION IF NOT EXISTS "pg_trgm";',
+    ]
+    places = [lines.index(line) for line in order]
+    assert places == sorted(places)
+
+
+def test_logging_is_off_before_the_first_statement_of_each_session() -> None:
+    lines = access.grant(wanted(verifier="SCRAM-SHA-256$x")).splitlines(keepends=True)
+    assert lines[0] == access.QUIET
+    assert lines[lines.index("\\connect 'shop_data'\n") + 1] == access.QUIET
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12))
+def test_a_verifier_but_never_a_password_stands_in_sql(password: str) -> None:
+    script = access.grant(wanted(verifier=scram.verifier(password, b"0" * 16, 1)))
+    assert password not in script
+    stored = re.search(r"CONNECTION LIMIT 20 PASSWORD '(SCRAM-SHA-256\$[^']*)';", script)
+    assert stored
+    assert scram.matches(stored[1], password)
+
+
+def test_without_a_verifier_the_password_stays_as_it_is() -> None:
+    assert "PASSWORD '" not in access.grant(wanted(keep_password=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "guard"),
+    [
+        ({}, "rolpassword IS NOT NULL"), ({"verifier": "x"}, "rolpassword IS NOT NULL"),
+        ({"keep_password": True}, "false"), ({"verifier": "x", "new_password": True}, "false"),
+    ],
+    ids=["unknown", "generated", "kept", "known"],
+)  # fmt: skip
+def test_a_role_with_a_password_that_nobody_knows_is_refused(changes: dict[str, Any], guard: str) -> None:
+    assert f"rolname = 'shop_user' AND {guard}) THEN RAISE EXCEPTION" in access.grant(wanted(**changes))
+
+
+def test_the_elements_of_a_list_are_constants_of_their_own() -> None:
+    script = access.grant(wanted(settings={"search_path": "a, b", "work_mem": "1, 2"}))
+    assert "SET \"search_path\" = 'a', 'b';" in script
+    assert "SET \"work_mem\" = '1, 2';" in script
+
+
+def test_a_setting_of_an_extension_has_two_names() -> None:
+    assert 'SET "own"."x" = \'1\';' in access.grant(wanted(settings={"own.x": "1"}))
+
+
+def test_a_list_may_be_written_as_postgres_shows_it() -> None:
+    """The default is shown as "$user", public; quoted again it is a schema whose name has quotes in it."""
+    assert "= '$user', 'public';" in access.grant(wanted(settings={"search_path": '"$user", public'}))
+
+
+@pytest.mark.parametrize("declared", ["a, b", "a,b", "$user,public", "Mixed"])
+def test_a_list_is_compared_in_the_form_in_which_postgres_stores_it(declared: str) -> None:
+    """PostgreSQL stores a list's elements quoted as names where they have to be, joined by a comma and a space.
+
+    What is compared as it was typed differs for ever, and every update changes it again.
+    """
+    elements = [element.strip() for element in declared.split(",")]
+    stored = ", ".join(
+        element if re.fullmatch(r"[a-z_][a-z0-9_]*", element) else f'"{element}"' for element in elements
+    )
+    compared = constants(access.differences(wanted(settings={"search_path": declared})))
+    assert f"search_path={stored}" in compared
+
+
+def test_settings_are_compared_in_an_order_that_no_collation_changes() -> None:
+    """Python sorts by code points: jit= before jit_above_cost=; en_US.utf8 the other way round."""
+    settings = {"jit": "on", "jit_above_cost": "5"}
+    query = access.differences(wanted(settings=settings))
+    assert "ARRAY['jit=on', 'jit_above_cost=5']" in query
+    assert re.search(r'ORDER BY [^;]*?COLLATE "C"', query)
+
+
+def test_a_database_and_its_role_are_dropped_and_their_entry_last() -> None:
+    assert access.drop(application()) == (
+        'DROP DATABASE IF EXISTS "shop_data";\n'
+        'DROP ROLE IF EXISTS "shop_user";\n'
+        "DELETE FROM dbserver.application WHERE name = 'shop';\n"
+    )
+
+
+def test_the_entry_of_an_application_is_what_operations_read_back() -> None:
+    script = access.grant(wanted())
+    assert "VALUES ('shop', 'shop_data', 'shop_user', 5, 2, 1, 'shop:') ON CONFLICT (name) DO UPDATE" in script
+    read = set(re.findall(r"'(\w+)', \1", access.REGISTERED))
+    assert read == set(Application.__dataclass_fields__)
+
+
+def test_the_shared_databases_are_closed_once_each() -> None:
+    assert access.close_shared_databases("postgres").count("REVOKE") == 2
+    assert f"REVOKE ALL ON DATABASE {identifier('a')} FROM PUBLIC;" in access.close_shared_databases("a")
+
+
+def test_every_difference_is_asked_for_in_words() -> None:
+    query = access.differences(wanted())
+    for text in ("attributes", "connection limit", "settings", "member of other roles", "open to others", "extension"):
+        assert [constant for constant in constants(query) if text in constant]
+    assert literal("pg_trgm") in query
+    assert query.count(";") == 1

@@ -1,0 +1,105 @@
+"""The provider of Redis' users: writes and loads their rules, sees those changed by hand."""
+
+from typing import Any
+
+import pytest
+
+from dbserver.docker import host
+from dbserver.errors import DbServerError
+from dbserver.redis import access
+from infra.redis_users import RedisUsersProvider
+from infra.server import ServerError
+from tests.unit.fakes import Failed, Programs, inspected, printed
+
+PROVIDER = RedisUsersProvider()
+LOCAL = "c" * 64
+TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant-password", "scan": False}
+PROPS: dict[str, Any] = {
+    "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
+    "adminUser": "dbadmin", "adminPassword": "admin-password", "open": False, "tenants": [TENANT],
+    "drift": "", "loaded": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    done: list[Any] = []
+    monkeypatch.setattr(host, "write_files", lambda path, files, image, **_: done.append((path, dict(files), image)))
+    return done
+
+
+@pytest.fixture
+def redis(programs: Programs) -> Programs:
+    programs.answer("sha256sum", f"{LOCAL}\n")
+    programs.answer("ACL CAT", "keyspace\nread\nsearch\n")
+    programs.answer("ACL LOAD", "OK")
+    programs.answer("ACL LIST", "user default on\nuser dbadmin on\n")
+    programs.answer("container inspect", printed(inspected("db-server-redis")))
+    return programs
+
+
+def converged(**changes: Any) -> dict[str, Any]:
+    return dict(PROVIDER.create({**PROPS, **changes}).outs or {})
+
+
+def test_the_rules_are_written_and_then_loaded(redis: Programs, written: list[Any]) -> None:
+    outs = converged()
+    hashes = [LOCAL, access.hashed("admin-password")]
+    rules = access.rules("dbadmin", hashes, [access.Tenant(**TENANT)], ["search"])
+    assert written == [("/config", {"users.acl": rules}, "redis:8")]
+    assert len(redis.started("ACL LOAD")) == 1
+    assert (outs["drift"], bool(outs["loaded"])) == ("", True)
+
+
+def test_an_open_redis_has_no_tenants(redis: Programs, written: list[Any]) -> None:
+    converged(open=True, tenants=[])
+    assert len(redis.started("ACL LOAD")) == 1
+    assert written[0][1]["users.acl"].endswith("user default on nopass sanitize-payload ~* &* +@all\n")
+
+
+def test_no_password_is_an_argument_or_stands_in_the_file(redis: Programs, written: list[Any]) -> None:
+    converged()
+    for password in ("admin-password", "tenant-password"):
+        assert not [call for call in redis.calls if f" {password}" in call.text]
+        assert password not in written[0][1]["users.acl"]
+
+
+@pytest.mark.parametrize("lines", ["user dbadmin on\nuser default on\n", "user default on\nuser dbadmin on\n"])
+def test_the_order_in_which_the_server_lists_its_users_is_no_difference(
+    redis: Programs, written: list[Any], lines: str
+) -> None:
+    outs = converged()
+    redis.answer("ACL LIST", lines)
+    assert (PROVIDER.read("id", outs).outs or {})["drift"] == ""
+    assert PROVIDER.diff("id", outs, PROPS).changes is False
+    assert len(written) == 1
+
+
+@pytest.mark.usefixtures("written")
+def test_a_user_changed_by_hand_is_drift_that_the_next_update_mends(redis: Programs) -> None:
+    outs = converged()
+    redis.answer("ACL LIST", "user default on nopass +@all\nuser dbadmin on\n")
+    seen = dict(PROVIDER.read("id", outs).outs or {})
+    assert seen["drift"] == "users were changed by hand"
+    assert PROVIDER.diff("id", seen, PROPS).changes is True
+    redis.answer("ACL LIST", "user default on\nuser dbadmin on\n")
+    assert (PROVIDER.update("id", seen, PROPS).outs or {})["drift"] == ""
+
+
+@pytest.mark.parametrize(
+    "changed", ["container", "containerId", "adminUser", "adminPassword", "open", "tenants"]
+)  # fmt: skip
+def test_every_property_is_brought_in_line_in_place(changed: str) -> None:
+    result = PROVIDER.diff("id", PROPS, {**PROPS, changed: "another"})
+    assert (result.changes, result.replaces) == (True, [])
+
+
+def test_rules_that_the_server_refuses_are_taken_back_because_it_would_not_start_on_them(
+    redis: Programs, written: list[Any]
+) -> None:
+    """Redis ends at its start where it cannot read the file; it restarts by itself, also with the host."""
+    redis.answer("ACL LOAD", Failed("ERR /usr/local/etc/redis/users.acl:3: Unknown command or category name"))
+    redis.answer("users.acl", "user default on\n")
+    with pytest.raises((ServerError, DbServerError)):
+        converged()
+    assert len(written) != 1, "the file that the server refused is left for its next start"
