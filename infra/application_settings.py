@@ -17,6 +17,7 @@ from infra.types import (
 )
 
 RESERVED_DATABASES = ("postgres", "template0", "template1")
+RESERVED_ROLES = ("postgres", "public", "none")
 
 
 def written_once(value: dict[str, str]) -> dict[str, str]:
@@ -85,10 +86,10 @@ def _entry_faults(entry: Application, admin: str, access: str) -> list[str]:
         faults.append(f"database: {entry.database_name} is the server's own")
     if not entry.database_name[0].isalpha() and entry.database is None:
         faults.append(f"database: {entry.name} begins with a digit; give database and role names of their own")
-    if entry.role_name in (admin, "postgres") or entry.role_name.startswith("pg_"):
+    if entry.role_name in (admin, *RESERVED_ROLES) or entry.role_name.startswith("pg_"):
         faults.append(f"role: {entry.role_name} is the server's own")
-    if entry.name == admin:
-        faults.append(f"name: {admin} is the administrator's")
+    if entry.name in (admin, "default"):
+        faults.append(f"name: {entry.name} is the name of Redis's own user or of the administrator")
     if entry.password is not None and entry.keep_password:
         faults.append("keepPassword: a password is given as well; leave one of them out")
     if entry.redis_database and access == "password":

@@ -24,6 +24,8 @@ from infra.types import (
     SettingValue,
 )
 
+RESERVED_ADMINS = ("public", "none", "default")
+
 
 class SettingsError(Exception):
     """The configuration has faults; nothing was declared."""
@@ -57,8 +59,8 @@ class Postgres(Section):
     @field_validator("admin_user")
     @classmethod
     def _no_reserved_role(cls, value: str) -> str:
-        if value.startswith("pg_"):
-            raise ValueError("names that begin with pg_ are reserved by PostgreSQL")
+        if value.startswith("pg_") or value in RESERVED_ADMINS:
+            raise ValueError("is reserved by PostgreSQL or Redis")
         return value
 
     @property

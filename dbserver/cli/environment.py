@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FORMS = ("dotenv", "shell", "json", "github")
-PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,~-]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
 
 
 def dotenv(variables: Mapping[str, str]) -> str:

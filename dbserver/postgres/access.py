@@ -93,7 +93,8 @@ def differences(access: Access) -> str:
     in_roles, in_databases = f"FROM pg_roles WHERE rolname = {role}", f"FROM pg_database WHERE datname = {database}"
     privileged = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
     stored = (
-        f"coalesce((SELECT array_agg({SETTING} ORDER BY {SETTING}) FROM pg_db_role_setting, unnest(setconfig) s"
+        f'coalesce((SELECT array_agg({SETTING} ORDER BY {SETTING} COLLATE "C")'
+        f" FROM pg_db_role_setting, unnest(setconfig) s"
         f" WHERE setrole = {oid} AND setdatabase = 0), '{{}}')"
     )
     checks = [
@@ -134,16 +135,20 @@ def drop(application: Application) -> str:
 def _adopt_or_refuse(access: Access) -> str:
     role = access.application.role
     refusal = (
-        f"role {role} exists with a password that this stack does not know: give it"
-        f" (pulumi config set --secret, the entry''s password), or keep it (keepPassword: true)"
+        f"role {role} exists with a password that this stack does not know: give it (pulumi config set --secret,"
+        f" the entry's password), or keep it (keepPassword: true)"
     )
     guard = "false" if access.keep_password or access.new_password else "rolpassword IS NOT NULL"
-    return (
-        f"DO $do$ BEGIN IF EXISTS (SELECT FROM pg_authid WHERE rolname = {literal(role)} AND {guard}) THEN"
-        f" RAISE EXCEPTION '{refusal}'; END IF;"
+    body = (
+        f"BEGIN IF EXISTS (SELECT FROM pg_authid WHERE rolname = {literal(role)} AND {guard}) THEN"
+        f" RAISE EXCEPTION USING MESSAGE = {literal(refusal)}; END IF;"
         f" IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)}) THEN"
-        f" CREATE ROLE {identifier(role)}; END IF; END $do$;\n"
+        f" CREATE ROLE {identifier(role)}; END IF; END"
     )
+    tag = "do"
+    while f"${tag}" in body:
+        tag += "_"
+    return f"DO ${tag}$ {body} ${tag}$;\n"
 
 
 def _password(access: Access) -> str:
@@ -173,8 +178,13 @@ def _parameter(name: str) -> str:
 
 def _value(name: str, value: str) -> str:
     """A list is several constants: one constant with a comma in it would be one name."""
-    parts = [part.strip() for part in value.split(",")] if name in LISTS else [value]
-    return ", ".join(literal(part) for part in parts)
+    return ", ".join(literal(part) for part in (_elements(value) if name in LISTS else [value]))
+
+
+def _elements(value: str) -> list[str]:
+    """Return the names of a list as SQL reads them: quoted ones as they are, others in lower case."""
+    parts = [part.strip() for part in value.split(",")]
+    return [part[1:-1].replace('""', '"') if part[:1] == part[-1:] == '"' else part.lower() for part in parts]
 
 
 def _create_database(application: Application) -> str:
@@ -210,7 +220,15 @@ def _register(application: Application) -> str:
 
 
 def _setting_array(settings: Mapping[str, str]) -> str:
-    return _text_array(sorted(f"{name}={value}" for name, value in settings.items()))
+    """Return the settings as PostgreSQL stores them: names in a list are quoted where they need it."""
+    stored = [
+        f"{literal(name + '=')} || " + " || ', ' || ".join(f"quote_ident({literal(e)})" for e in _elements(value))
+        if name in LISTS
+        else literal(f"{name}={value}")
+        for name, value in settings.items()
+    ]
+    known = f"unnest(ARRAY[{', '.join(stored)}]::text[]) s"
+    return f"coalesce((SELECT array_agg(s ORDER BY s COLLATE \"C\") FROM {known}), '{{}}')"
 
 
 def _text_array(values: Sequence[str]) -> str:

@@ -123,9 +123,18 @@ def _set(server: Server, name: str, value: str) -> None:
 
 
 def apply_rules(server: Server, rules: str, directory: str, image: str) -> None:
-    """Write the ACL file and load it; users whose rules change are disconnected, the others are not."""
+    """Write the ACL file and load it; users whose rules change are disconnected, the others are not.
+
+    A file that Redis refuses is taken back: it would not start on it.
+    """
+    path = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
+    before = execute.run(["docker", "exec", server.container, "cat", path], timeout=COMMAND_SECONDS).stdout
     host.write_files(directory, {access.ACL_FILE: rules}, image)
-    server.command("ACL", "LOAD")
+    try:
+        server.command("ACL", "LOAD")
+    except CommandError:
+        host.write_files(directory, {access.ACL_FILE: before}, image)
+        raise
 
 
 def loaded_rules(server: Server) -> str:
