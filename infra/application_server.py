@@ -33,12 +33,12 @@ class ApplicationProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """Make or adopt the role and the database."""
-        return CreateResult(props["name"], {**_granted(props, {}), **_tenant({})})
+        return CreateResult(props["name"], _granted(props, {}, rotated=False))
 
     def update(self, _id: str, olds: Properties, news: Properties) -> UpdateResult:
         """Repair and change; a password stays until it is given, or its version says that it shall change."""
         rotated = olds.get("passwordVersion") != news["passwordVersion"]
-        return UpdateResult({**_granted(news, olds, rotated=rotated), **_tenant({} if rotated else olds)})
+        return UpdateResult(_granted(news, olds, rotated=rotated))
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Everything changes in place; a renamed database or role is refused while the preview is made."""
@@ -70,12 +70,12 @@ def differences(props: Properties) -> list[str]:
     found = json.loads(running.query(access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
     password = props.get("password")
-    if password and not scram.matches(found["verifier"], password):
+    if password and not props["keepPassword"] and not scram.matches(found["verifier"], password):
         drift.append("role has another password")
     return drift
 
 
-def _granted(props: Properties, olds: Properties, *, rotated: bool = False) -> Properties:
+def _granted(props: Properties, olds: Properties, *, rotated: bool) -> Properties:
     """Grant, and return what holds afterwards: a fault as drift, and the password that the role really has."""
     password, ours = _password(props, olds, rotated=rotated)
     wanted = access.Access(
@@ -88,8 +88,21 @@ def _granted(props: Properties, olds: Properties, *, rotated: bool = False) -> P
     )
     running = server.Server(props["container"], props["adminUser"])
     done = running.attempt(access.grant(wanted), props["adminUser"])
-    kept = password if access.GRANTED in done.stdout else olds.get("password") or ""
-    return {**props, "password": kept, "drift": [] if done.succeeded else [_reason(done.output)]}
+    drift = [] if done.succeeded else [_reason(done.output)]
+    if access.GRANTED not in done.stdout:
+        # A rotation that failed is still to be done; a role that was refused is not to be rotated.
+        version = olds.get("passwordVersion", props["passwordVersion"])
+        return {**props, **_known(olds), "drift": drift, "passwordVersion": version}
+    kept = _known({} if rotated else olds)
+    return {**props, **kept, "password": password or _known(olds)["password"], "drift": drift}
+
+
+def _known(olds: Properties) -> Properties:
+    """Return the passwords that are known; Redis has a new one where there is none."""
+    return {
+        "password": olds.get("password") or "",
+        "redis_password": olds.get("redis_password") or secrets.token_urlsafe(PASSWORD_BYTES),
+    }
 
 
 def _password(props: Properties, olds: Properties, *, rotated: bool) -> tuple[str, bool]:
@@ -101,10 +114,6 @@ def _password(props: Properties, olds: Properties, *, rotated: bool) -> tuple[st
     if rotated or not olds.get("password"):
         return secrets.token_urlsafe(PASSWORD_BYTES), rotated
     return olds["password"], True
-
-
-def _tenant(olds: Properties) -> Properties:
-    return {"redis_password": olds.get("redis_password") or secrets.token_urlsafe(PASSWORD_BYTES)}
 
 
 def _entry(props: Properties) -> Entry:

@@ -3,6 +3,7 @@
 One script an application: a start of psql costs more than everything in it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -183,7 +184,7 @@ def _value(name: str, value: str) -> str:
 
 def _elements(value: str) -> list[str]:
     """Return the names of a list as SQL reads them: quoted ones as they are, others in lower case."""
-    parts = [part.strip() for part in value.split(",")]
+    parts = [part.strip() for part in re.findall(r'\s*"(?:[^"]|"")*"\s*|[^,]+', value) or [""]]
     return [part[1:-1].replace('""', '"') if part[:1] == part[-1:] == '"' else part.lower() for part in parts]
 
 

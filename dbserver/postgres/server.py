@@ -31,9 +31,12 @@ class Server:
         return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS).stdout.strip()
 
     def attempt(self, statement: str, database: str) -> execute.Finished:
-        """Run SQL as the administrator; its failure is for the caller to judge."""
+        """Run SQL as the administrator; its failure, no answer included, is for the caller to judge."""
         argv = commands.psql(self.container, self.admin, database)
-        return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS, check=False)
+        try:
+            return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS, check=False)
+        except CommandError as fault:
+            return execute.Finished(fault.exit_status, "", fault.output)
 
     def answer(self) -> dict[str, Any]:
         """Return version, start and connections. Raises NotRunningError where the server does not answer."""

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ from tests.integration.stack import ROOT, Stack
 
 SHIPPED = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]["db-server:applications"]
 LEAVING = {"name": "leaving", "poolSize": 2}
-DRIFTING = [{"name": f"drift-{number}", "poolSize": 2, "extensions": ["pg_trgm"]} for number in range(1, 6)]
+DRIFTING: list[dict[str, Any]] = [
+    {"name": f"drift-{number}", "poolSize": 2, "extensions": ["pg_trgm"]} for number in range(1, 6)
+]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,8 @@ def test_the_servers_own_names_and_names_used_twice_are_refused_before_anything_
             *({"name": f"own-{number}", "database": name} for number, name in enumerate(own)),
             {"name": "role-1", "role": "dbadmin"}, {"name": "role-2", "role": "pg_monitor"},
             {"name": "role-3", "role": "crypto"}, {"name": "base", "database": "crypto_ai_agent", "role": "base"},
-            {"name": "leaving"}, {"name": "9lives"}, {"name": "both", "password": "given-password", "keepPassword": True},
+            {"name": "leaving"}, {"name": "9lives"},
+            {"name": "both", "password": "given-password", "keepPassword": True},
         ])  # fmt: skip
         parts = [f"{name} is the server's own" for name in (*own, "pg_monitor")]
         assert_refused_untouched(
@@ -339,14 +341,16 @@ def test_a_server_killed_in_the_middle_leaves_nothing_that_the_next_start_does_n
     names = [f"killed-{number}" for number in range(10)]
     town.declare(*({"name": name, "poolSize": 1, "extensions": ["pg_trgm"]} for name in names))
     process = town.popen(str(town.project / "scripts" / "start.sh"))
-    town.until(lambda: town.psql("SELECT FROM pg_database WHERE datname ~ '^killed'").out, 60, what="a first database")
+    town.until(
+        lambda: town.psql("SELECT 1 FROM pg_database WHERE datname ~ '^killed'").out, 60, what="a first database"
+    )
     town.kill(town.postgres)
     printed = process.communicate(timeout=120)[0]
     assert "Traceback" not in printed, printed
     town.until(lambda: not town.sql_fails(), what="the server back by itself")
     left = town.sql("SELECT count(*) FROM pg_database WHERE datname ~ '^killed'")
-    assert process.returncode == 0 or int(left) <= 10
-    print(f"killed: exit code {process.returncode}, {left} of 10 databases were there")
+    assert process.returncode in (0, 1), printed
+    print(f"killed: exit code {process.returncode}, {left} of 10 databases were there")  # noqa: T201  kept in the report
     town.start().ok()
     assert_all_work(town, names)
     town.assert_clean()
@@ -362,8 +366,8 @@ def test_a_hundred_applications(town: Stack) -> None:
     plain = time.monotonic()
     town.assert_clean()
     refreshed = time.monotonic()
-    print(f"100 applications: up {created - began:.1f} s, preview {plain - created:.1f} s,"
-          f" with refresh {refreshed - plain:.1f} s")  # fmt: skip
+    spent = created - began, plain - created, refreshed - plain
+    print("100 applications: up %.1f s, preview %.1f s, with refresh %.1f s" % spent)  # noqa: T201, UP031
     assert_all_work(town, names)
 
 

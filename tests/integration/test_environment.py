@@ -59,11 +59,12 @@ def test_psql_and_redis_cli_connect_with_what_env_printed(pipeline: Stack, files
     """Sourced by a POSIX shell in a throwaway container; nothing in a password is run."""
     into = ("-v", f"{files}:/env:ro")
     ask = "psql -XAtq \"$DATABASE_URL\" -c 'SELECT current_user, current_database()' || echo REFUSED"
-    parts = "PGPASSWORD=$DB_PASSWORD psql -XAtq -h $DB_HOST -p $DB_PORT -U $DB_USER -d $DB_NAME -c 'SELECT 1' || echo REFUSED"
+    parts = "export PGPASSWORD=$DB_PASSWORD; psql -XAtq -h $DB_HOST -p $DB_PORT -U $DB_USER -d $DB_NAME -c 'SELECT 1'"
     loop = 'for file in /env/*; do ( echo "${file#/env/}"; set -a; . "$file"; set +a; %s ) 2>&1; done; ls /tmp/pwned'
     postgres = pipeline.client(loop % f"{ask}; {parts}", *into).out
-    redis_ask = 'redis-cli -e --no-auth-warning -u "$REDIS_URL" SET "$DB_NAME:k" v; redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" ping'
-    redis = pipeline.client(loop % redis_ask, *into, server="redis").out
+    keys = 'redis-cli -e --no-auth-warning -u "$REDIS_URL" SET "$DB_NAME:k" v'
+    ping = 'redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" ping'
+    redis = pipeline.client(loop % f"{keys}; {ping}", *into, server="redis").out
     both = [(name, form) for name in sorted(PASSWORDS) for form in ("dotenv", "shell")]
     assert postgres == "".join(f"{name}.{form}\n{name}|{name}\n1\n" for name, form in both)
     assert redis == "".join(f"{name}.{form}\nOK\nPONG\n" for name, form in both)

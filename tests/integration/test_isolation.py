@@ -126,7 +126,7 @@ def test_a_role_makes_its_own_tables_and_has_the_declared_extensions_and_setting
 ) -> None:
     own = "CREATE TABLE own (n int); INSERT INTO own VALUES (41); UPDATE own SET n = n + 1; SELECT n FROM own;"
     made, similar, setting = street.attempts([
-        psql(urls["alpha-app"], own + "CREATE SCHEMA more; DROP SCHEMA more; CREATE TEMP TABLE t (n int); DROP TABLE own"),
+        psql(urls["alpha-app"], own + "CREATE SCHEMA more; DROP SCHEMA more; CREATE TEMP TABLE t (); DROP TABLE own"),
         psql(urls["alpha-app"], "SELECT similarity('word', 'word'), length(uuid_generate_v4()::text)"),
         psql(urls["beta"], "SHOW work_mem"),
     ])  # fmt: skip

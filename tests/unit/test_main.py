@@ -187,6 +187,7 @@ def test_an_application_waits_for_its_server_and_the_gate_for_every_application(
     assert "postgres-server" in needed["crypto-ai-agent"]
     assert "crypto-ai-agent" in needed["applications"]
     assert {"redis-server", "crypto-ai-agent"} <= set(needed["redis-users"])
+    assert "redis-users" in needed["applications"], "a fault of one application would leave the others without Redis"
 
 
 def test_the_gate_of_the_applications_gets_the_faults_of_each_under_its_name() -> None:

@@ -124,20 +124,33 @@ def test_a_port_that_is_no_number_is_left_to_the_program_or_told_as_an_expected_
 
 
 @pytest.mark.parametrize(
-    ("written", "names"),
+    ("written", "known"),
     [
-        ("[{name: shop, poolSize: 3}, {name: blog}]", ("shop", "blog")),
-        ("[]", ()), ("shop", ()), ("{name: shop}", ()), ("[shop, {role: x}, {name: blog}]", ("blog",)),
+        (
+            "[{name: my-shop, poolSize: 3}, {name: blog, database: posts}, {name: wiki, role: editor}]",
+            {"my-shop": ("my_shop", "my_shop"), "blog": ("posts", "posts"), "wiki": ("wiki", "editor")},
+        ),
+        ("[]", {}), ("shop", {}), ("{name: shop}", {}),
+        ("[shop, {role: x}, {name: blog}]", {"blog": ("blog", "blog")}),
     ],
-    ids=["two", "none", "a word", "no list", "some are no entries"],
+    ids=["three", "none", "a word", "no list", "some are no entries"],
 )  # fmt: skip
-def test_the_names_of_the_applications_are_read_and_nothing_is_judged(
-    project: Path, written: str, names: tuple[str, ...]
+def test_the_applications_are_read_with_database_and_role_and_nothing_is_judged(
+    project: Path, written: str, known: dict[str, tuple[str, str]]
 ) -> None:
     (project / "Pulumi.dev.yaml").write_text(f"config:\n  db-server:applications: {written}\n")
-    assert declared.read("dev").applications == names
+    assert declared.read("dev").applications == known
 
 
 def test_a_stack_without_applications_declares_none(project: Path) -> None:
     (project / "Pulumi.dev.yaml").write_text("config: {}\n")
-    assert declared.read("dev").applications == ()
+    assert declared.read("dev").applications == {}
+
+
+def test_database_and_role_are_those_that_the_program_declares(project: Path) -> None:
+    entries = [{"name": "my-shop"}, {"name": "blog", "database": "posts"}, {"name": "wiki", "role": "editor"}]
+    (project / "Pulumi.dev.yaml").write_text(json.dumps({"config": {"db-server:applications": entries}}))
+    settings = load({"applications": entries})
+    assert declared.read("dev").applications == {
+        entry.name: (entry.database_name, entry.role_name) for entry in settings.applications
+    }

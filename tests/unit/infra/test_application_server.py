@@ -8,7 +8,8 @@ import pytest
 
 from dbserver.docker import containers
 from dbserver.errors import CommandError, NotRunningError
-from dbserver.postgres import scram, server
+from dbserver.execute import Finished
+from dbserver.postgres import access, scram, server
 from infra.application_server import ApplicationProvider
 from infra.server import ServerError
 from tests.unit.fakes import container
@@ -18,9 +19,12 @@ PROPS: dict[str, Any] = {
     "container": "db-server-postgres", "adminUser": "dbadmin", "name": "shop", "database": "shop", "role": "shop",
     "poolSize": 10.0, "instances": 1.0, "redisDatabase": 0.0, "redisPrefix": "shop:", "extensions": ["pg_trgm"],
     "settings": {}, "givenPassword": "", "passwordVersion": 1.0, "keepPassword": False, "drift": [],
-    "password": None, "redis_password": None, "known": None,
+    "password": None, "redis_password": None,
 }  # fmt: skip
 PROVIDER = ApplicationProvider()
+GRANTED = Finished(0, f"{access.GRANTED}\n", "")
+REFUSED = Finished(3, "", "psql:<stdin>:2: ERROR:  role shop exists with a password\nanother line")
+LATER = Finished(3, f"{access.GRANTED}\n", 'psql:<stdin>:9: ERROR:  extension "x" is not available')
 
 
 class Running:
@@ -28,7 +32,8 @@ class Running:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
-        self.fault: Exception | None = None
+        self.fault: CommandError | None = None
+        self.done = GRANTED
         self.exists = "t|t"
         self.found: dict[str, Any] = {"drift": [], "verifier": ""}
 
@@ -37,6 +42,10 @@ class Running:
         if self.fault:
             raise self.fault
         return self.exists if statement.startswith("SELECT EXISTS") else json.dumps(self.found)
+
+    def attempt(self, statement: str, database: str) -> Finished:
+        self.sent.append((statement, database))
+        return Finished(self.fault.exit_status, "", self.fault.output) if self.fault else self.done
 
     @property
     def script(self) -> str:
@@ -56,6 +65,7 @@ class Running:
 def running(monkeypatch: pytest.MonkeyPatch) -> Running:
     fake = Running()
     monkeypatch.setattr(server.Server, "query", lambda _, *arguments: fake.query(*arguments))
+    monkeypatch.setattr(server.Server, "attempt", lambda _, *arguments: fake.attempt(*arguments))
     monkeypatch.setattr(containers, "inspect", lambda _: {"db-server-postgres": container()})
     return fake
 
@@ -115,9 +125,11 @@ def test_a_password_that_is_kept_is_neither_set_nor_known(running: Running) -> N
     assert " PASSWORD '" not in running.script
 
 
-def test_a_password_that_is_no_longer_kept_is_generated(running: Running) -> None:
+def test_a_password_that_is_no_longer_kept_is_generated_for_a_role_that_has_none(running: Running) -> None:
+    """The script refuses a role that has one: it would lock out who uses it."""
     changed = updated(created(keepPassword=True))
     assert running.accepts(changed["password"])
+    assert not running.adopts
 
 
 def test_another_version_rotates_both_passwords(running: Running) -> None:
@@ -137,12 +149,12 @@ def test_another_version_beside_a_given_password_rotates_that_of_redis_only() ->
     assert rotated["redis_password"] != made["redis_password"]
 
 
-def test_a_password_that_the_state_knows_is_not_forgotten_by_the_next_update() -> None:
-    """Rotated beside keepPassword: the environment would lose the one password that works."""
-    rotated = updated(created(keepPassword=True), keepPassword=True, passwordVersion=2.0)
-    if rotated["password"]:
-        again = updated(rotated, keepPassword=True, passwordVersion=2.0, poolSize=20.0)
-        assert again["password"] == rotated["password"]
+def test_another_version_beside_a_kept_password_rotates_that_of_redis_only(running: Running) -> None:
+    made = created(keepPassword=True)
+    rotated = updated(made, keepPassword=True, passwordVersion=2.0)
+    assert " PASSWORD '" not in running.script
+    assert rotated["password"] == ""
+    assert rotated["redis_password"] != made["redis_password"]
 
 
 def test_a_lost_password_is_generated_again(running: Running) -> None:
@@ -160,45 +172,74 @@ def test_no_password_is_sent_only_its_verifier(running: Running) -> None:
 
 # Faults -----------------------------------------------------------------------------
 
-REFUSED = CommandError("docker exec", 3, "psql:<stdin>:2: ERROR:  role shop exists with a password\nanother line")
-
 
 def test_a_fault_is_kept_as_drift_so_that_the_other_applications_are_finished(running: Running) -> None:
-    running.fault = REFUSED
+    running.done = REFUSED
     made = created()
-    assert made["drift"] == ["role shop exists with a password"]
-    assert made["known"] is False
-    running.fault = None
+    assert (made["drift"], made["password"]) == (["role shop exists with a password"], "")
+    running.done = GRANTED
     assert PROVIDER.diff("shop", made, PROPS).changes is True, "the next update tries again"
     mended = updated(made)
-    assert (mended["drift"], mended["known"], mended["password"]) == ([], True, made["password"])
+    assert mended["drift"] == []
+    assert running.accepts(mended["password"])
     assert not running.adopts, "a password that was never accepted gives no right to the role"
 
 
 def test_a_fault_without_an_error_line_is_kept_whole(running: Running) -> None:
+    running.done = Finished(1, "", "Error response from daemon: container is not running\n")
+    assert created()["drift"] == ["Error response from daemon: container is not running"]
+
+
+def test_a_script_that_takes_too_long_is_kept_as_drift_too(running: Running) -> None:
+    """As where a lock is held: raised, it would keep the other applications from being finished."""
     running.fault = CommandError("docker exec", 124, "no answer within 60 s")
-    assert created()["drift"] == ["no answer within 60 s"]
+    made = created()
+    assert len(made["drift"]) == 1
+    assert "no answer within 60 s" in made["drift"][0]
+
+
+def test_a_password_is_kept_once_the_role_has_it_whatever_fails_later(running: Running) -> None:
+    running.done = LATER
+    made = created()
+    assert made["drift"] == ['extension "x" is not available']
+    assert running.accepts(made["password"])
+    running.done = GRANTED
+    mended = updated(made)
+    assert (mended["password"], mended["drift"], running.adopts) == (made["password"], [], True)
+
+
+def test_a_given_password_that_was_refused_is_not_shown_as_that_of_the_role(running: Running) -> None:
+    made = created()
+    running.done = REFUSED
+    assert updated(made, givenPassword=GIVEN)["password"] == made["password"]
 
 
 def test_a_fault_of_a_later_update_does_not_forget_that_the_role_is_ours(running: Running) -> None:
     made = created()
-    running.fault = REFUSED
+    running.done = REFUSED
     failed = updated(made, poolSize=20.0)
-    assert (failed["known"], failed["password"]) == (True, made["password"])
-    running.fault = None
+    assert failed["password"] == made["password"]
+    running.done = GRANTED
     updated(failed, poolSize=20.0)
     assert running.adopts
 
 
+def test_a_rotation_that_failed_leaves_the_password_that_works(running: Running) -> None:
+    made = created()
+    running.done = REFUSED
+    assert updated(made, passwordVersion=2.0)["password"] == made["password"]
+
+
 def test_a_rotation_that_failed_is_finished_by_the_next_update(running: Running) -> None:
     made = created()
-    running.fault = REFUSED
+    running.done = REFUSED
     failed = updated(made, passwordVersion=2.0)
-    running.fault = None
+    running.done = GRANTED
     mended = updated(failed, passwordVersion=2.0)
     assert mended["drift"] == []
     assert running.accepts(mended["password"])
     assert running.adopts
+    assert mended["password"] != made["password"], "another version was declared, and the old password stayed"
 
 
 # Differences --------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_a_role_of_the_server_itself_is_refused(role: str) -> None:
 
 def test_the_administrator_s_name_is_refused_because_redis_has_users_by_application_name() -> None:
     found = faults({"name": "boss", "database": "shop"}, postgres={"adminUser": "boss"})
-    assert found == ["applications.0.name: boss is the administrator's"]
+    assert found == ["applications.0.name: boss is the name of Redis's own user or of the administrator"]
 
 
 def test_the_name_of_redis_own_user_is_refused() -> None:

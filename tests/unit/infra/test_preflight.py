@@ -164,11 +164,29 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
+def registered(name: str, database: str = "", role: str = "") -> dict[str, str]:
+    return {"name": name, "database": database or name, "role": role or name}
+
+
+@pytest.mark.parametrize(
+    ("database", "role", "kept"),
+    [("data", "user", False), ("other", "user", True), ("data", "other", True)],
+    ids=["renamed", "another database", "another role"],
+)
+def test_an_entry_is_known_by_its_database_and_role_whatever_its_name(
+    fitting: Programs, warned: list[str], database: str, role: str, *, kept: bool
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application", json.dumps([registered("old", database, role)]))
+    preflight.examine(load({"applications": [{"name": "new", "database": "data", "role": "user"}]}))
+    assert [text.partition(" is declared")[0] for text in warned] == (["application old"] if kept else [])
+
+
 def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destroy_it(
     fitting: Programs, warned: list[str]
 ) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application", json.dumps([{"name": "kept"}, {"name": "declared"}]))
+    fitting.answer("FROM dbserver.application", json.dumps([registered("kept"), registered("declared")]))
     preflight.examine(load({"applications": [{"name": "declared"}]}))
     way = "./scripts/dbserver drop kept destroys them"
     assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]

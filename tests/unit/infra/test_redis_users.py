@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from dbserver.docker import host
-from dbserver.errors import DbServerError
 from dbserver.redis import access
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerError
@@ -13,6 +12,7 @@ from tests.unit.fakes import Failed, Programs, inspected, printed
 
 PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
+BEFORE = "user default on\n"
 TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant-password", "scan": False}
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
@@ -31,6 +31,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.fixture
 def redis(programs: Programs) -> Programs:
     programs.answer("sha256sum", f"{LOCAL}\n")
+    programs.answer("cat /usr/local/etc/redis/users.acl", BEFORE)
     programs.answer("ACL CAT", "keyspace\nread\nsearch\n")
     programs.answer("ACL LOAD", "OK")
     programs.answer("ACL LIST", "user default on\nuser dbadmin on\n")
@@ -99,7 +100,15 @@ def test_rules_that_the_server_refuses_are_taken_back_because_it_would_not_start
 ) -> None:
     """Redis ends at its start where it cannot read the file; it restarts by itself, also with the host."""
     redis.answer("ACL LOAD", Failed("ERR /usr/local/etc/redis/users.acl:3: Unknown command or category name"))
-    redis.answer("users.acl", "user default on\n")
-    with pytest.raises((ServerError, DbServerError)):
+    with pytest.raises(ServerError, match="Unknown command or category name"):
         converged()
-    assert len(written) != 1, "the file that the server refused is left for its next start"
+    assert [files["users.acl"] == BEFORE for _, files, _ in written] == [False, True]
+    read, loaded = redis.started("cat /usr")[0], redis.started("ACL LOAD")[0]
+    assert redis.calls.index(read) < redis.calls.index(loaded)
+
+
+def test_rules_are_not_written_where_those_before_cannot_be_read(redis: Programs, written: list[Any]) -> None:
+    redis.answer("cat /usr", Failed("cat: users.acl: No such file or directory"))
+    with pytest.raises(ServerError, match="No such file"):
+        converged()
+    assert written == []

@@ -117,12 +117,12 @@ def test_a_refresh_of_a_server_that_does_not_answer_says_what_to_do(
 def test_postgres_is_created_once_it_answers_with_its_password_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[Any] = []
 
-    def wait(_: postgres_server.Server) -> dict[str, str]:
-        order.append("wait")
-        return {"version": "17.5"}
+    def converge(*arguments: Any) -> str:
+        order.extend(arguments)
+        return "17.5"
 
-    monkeypatch.setattr(postgres_server.Server, "wait", wait)
-    monkeypatch.setattr(postgres_server, "converge", lambda *arguments: order.extend(arguments))
+    monkeypatch.setattr(postgres_server.Server, "wait", lambda _: order.append("wait"))
+    monkeypatch.setattr(postgres_server, "converge", converge)
     made = PostgresProvider().create(POSTGRES)
     assert order == [
         "wait",

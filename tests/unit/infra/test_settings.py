@@ -93,10 +93,11 @@ def test_an_amount_of_memory_beyond_every_number_is_a_fault_like_any_other() -> 
     assert faults({"redis": {"memory": "9" * 400 + "g"}})[0].startswith("redis.memory: ")
 
 
-@pytest.mark.parametrize("name", ["pg_", "pg_monitor", "pg_signal_backend"])
+@pytest.mark.parametrize("name", ["pg_", "pg_monitor", "pg_signal_backend", "public", "none", "default"])
 def test_a_reserved_role_is_refused_with_the_reason(name: str) -> None:
-    reason = "names that begin with pg_ are reserved by PostgreSQL"
-    assert faults({"postgres": {"adminUser": name}}) == [f"postgres.adminUser: {reason}"]
+    assert faults({"postgres": {"adminUser": name}}) == [
+        "postgres.adminUser: is reserved by PostgreSQL or Redis"
+    ]  # fmt: skip
 
 
 # Faults between values -----------------------------------------------------------

@@ -146,11 +146,27 @@ def test_an_application_that_is_declared_no_more_is_dropped(server: Programs) ->
     assert dropped[0].argv[-1] == "dbadmin", "the registry is in the administrator's database"
 
 
-def test_an_application_that_is_declared_is_not_dropped(server: Programs) -> None:
-    with pytest.raises(RefusedError, match="application shop is declared") as caught:
-        applications.drop(replace(DECLARED, applications=("shop",)), "shop")
-    assert "Pulumi.unit.yaml" in caught.value.hint
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("shop", ("shop_data", "shop_user")), ("shop", ("other", "other")), ("store", ("shop_data", "other")),
+        ("store", ("other", "shop_user")), ("store", ("shop_data", "shop_user")),
+    ],
+    ids=["as it is", "its name", "its database", "its role", "renamed"],
+)  # fmt: skip
+def test_what_an_entry_of_whatever_name_declares_is_not_dropped(
+    server: Programs, name: str, kept: tuple[str, str]
+) -> None:
+    declared = replace(DECLARED, applications={"blog": ("blog", "blog"), name: kept})
+    with pytest.raises(RefusedError, match=rf"application shop is declared \(as {name}\)") as caught:
+        applications.drop(declared, "shop")
+    assert f"remove the entry {name} from Pulumi.unit.yaml" in caught.value.hint
     assert not server.started("DROP")
+
+
+def test_entries_of_other_databases_and_roles_prevent_no_drop(server: Programs) -> None:
+    applications.drop(replace(DECLARED, applications={"blog": ("blog", "blog")}), "shop")
+    assert len(server.started("DROP DATABASE")) == 1
 
 
 def test_an_application_with_clients_is_not_dropped(server: Programs) -> None:

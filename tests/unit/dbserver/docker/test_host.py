@@ -144,6 +144,17 @@ def test_a_private_file_is_its_owner_s_and_a_file_written_once_stays(tmp_path: P
     assert directory.parent.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.usefixtures("beside_the_daemon")
+def test_files_written_once_belong_together_and_are_kept_only_where_all_of_them_are_there(tmp_path: Path) -> None:
+    """A password of which only the hash in the other file is left would let nobody in."""
+    directory = tmp_path / "config" / "redis"
+    for text in ("first", "second", "third"):
+        host.write_files(str(directory), {"a": text, "b": text, "c": text}, "redis:8", once=["a", "b"])
+        if text == "first":
+            (directory / "b").unlink()
+    assert [(directory / name).read_text() for name in "abc"] == ["second", "second", "third"]
+
+
 @pytest.mark.usefixtures("elsewhere")
 def test_a_missing_directory_is_made_by_the_daemon_where_this_process_may_not(programs: Programs) -> None:
     programs.answer("docker run", "")

@@ -13,9 +13,11 @@ from dbserver.postgres.access import Access
 from dbserver.postgres.sql import identifier, literal
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
-HOSTILE = ["'; DROP DATABASE x; --", '"; DROP ROLE x; --', "\\'", "a\\", "''", '""', "$$", "$do$", "%", "数据"]
+HOSTILE = [
+    "'; DROP DATABASE x; --", '"; DROP ROLE x; --', "\\'", "a\\", "''", '""', "$$", "$do$", "$do_$ $do$", "%", "数据",
+]  # fmt: skip
 TOKEN = re.compile(
-    r"""(?P<body>\$do\$.*?\$do\$)|(?P<escaped>E'(?:[^'\\]|''|\\.)*')|(?P<literal>'(?:[^']|'')*')"""
+    r"""(?P<body>\$(?P<tag>do_*)\$.*?\$(?P=tag)\$)|(?P<escaped>E'(?:[^'\\]|''|\\.)*')|(?P<literal>'(?:[^']|'')*')"""
     r"""|(?P<name>"(?:[^"]|"")*")""",
     re.DOTALL,
 )
@@ -56,8 +58,10 @@ def constants(script: str) -> set[str]:
 
 
 def body(script: str) -> str:
-    """Return the block between $do$ and $do$ as the server finds it."""
-    return script.partition("$do$")[2].partition("$do$")[0]
+    """Return the block between its tags as the server finds it."""
+    tag = script.partition("DO ")[2].partition(" ")[0]
+    assert script.count(tag) == 2, "a name ends the block"
+    return script.split(tag)[1]
 
 
 def check(text: str) -> None:
@@ -79,26 +83,29 @@ def check(text: str) -> None:
 
 @given(TEXT)
 def test_no_name_and_no_value_leaves_its_quotes(text: str) -> None:
-    check(text.replace("$do$", "$DO$"))
+    check(text)
 
 
-@pytest.mark.parametrize("text", [text for text in HOSTILE if text != "$do$"])
+@pytest.mark.parametrize("text", HOSTILE)
 def test_no_hostile_name_and_no_hostile_value_leaves_its_quotes(text: str) -> None:
     check(text)
 
 
 @pytest.mark.parametrize("role", HOSTILE)
 def test_a_hostile_role_does_not_leave_the_quotes_of_the_block_that_adopts_or_refuses_it(role: str) -> None:
-    script = access.grant(wanted(application=application(role=role)))
-    assert script.count("$do$") == 2, "the role ends the block"
-    assert skeleton(body(script)) == skeleton(body(access.grant(wanted())))
+    found = body(access.grant(wanted(application=application(role=role))))
+    assert skeleton(found) == skeleton(body(access.grant(wanted())))
+    assert names(found) == {role}
 
 
-def test_the_message_of_a_refusal_has_no_placeholder_without_a_value() -> None:
-    """RAISE takes % for a value to put in."""
-    message = re.search(r"RAISE EXCEPTION '((?:[^']|'')*)'", access.grant(wanted()))
-    assert message
-    assert "%" not in message[1]
+@pytest.mark.parametrize("role", [*HOSTILE, "%s %"])
+def test_the_message_of_a_refusal_is_no_format_and_names_the_role(role: str) -> None:
+    """RAISE 'text' takes % for a value to put in; MESSAGE takes the text as it is."""
+    found = body(access.grant(wanted(application=application(role=role))))
+    assert re.findall(r"RAISE EXCEPTION (.{16})", found) == ["USING MESSAGE = "]
+    messages = [text for text in constants(found) if text.startswith(f"role {role} exists with a password")]
+    assert len(messages) == 1
+    assert "keepPassword: true" in messages[0]
 
 
 def test_the_role_is_fenced_and_limited_before_its_database_is_made() -> None:
@@ -167,18 +174,30 @@ def test_a_list_may_be_written_as_postgres_shows_it() -> None:
     assert "= '$user', 'public';" in access.grant(wanted(settings={"search_path": '"$user", public'}))
 
 
-@pytest.mark.parametrize("declared", ["a, b", "a,b", "$user,public", "Mixed"])
-def test_a_list_is_compared_in_the_form_in_which_postgres_stores_it(declared: str) -> None:
+LISTS = [
+    ("a, b", ["a", "b"]), ("a,b", ["a", "b"]), ("$user,public", ["$user", "public"]),
+    ('"$user", public', ["$user", "public"]), ("Mixed", ["mixed"]), ('"Mixed", Other', ["Mixed", "other"]),
+    ('"say ""hi"""', ['say "hi"']), ("", [""]), ('"a, b", c', ["a, b", "c"]), ("it's", ["it's"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", access.LISTS)
+@pytest.mark.parametrize(("declared", "elements"), LISTS)
+def test_a_list_is_set_and_compared_by_its_elements_quoted_as_postgres_stores_them(
+    name: str, declared: str, elements: list[str]
+) -> None:
     """PostgreSQL stores a list's elements quoted as names where they have to be, joined by a comma and a space.
 
     What is compared as it was typed differs for ever, and every update changes it again.
     """
-    elements = [element.strip() for element in declared.split(",")]
-    stored = ", ".join(
-        element if re.fullmatch(r"[a-z_][a-z0-9_]*", element) else f'"{element}"' for element in elements
-    )
-    compared = constants(access.differences(wanted(settings={"search_path": declared})))
-    assert f"search_path={stored}" in compared
+    access_wanted = wanted(settings={name: declared})
+    assert f'SET "{name}" = {", ".join(literal(element) for element in elements)};' in access.grant(access_wanted)
+    quoted = " || ', ' || ".join(f"quote_ident({literal(element)})" for element in elements)
+    assert f"ARRAY['{name}=' || {quoted}]::text[]" in access.differences(access_wanted)
+
+
+def test_a_setting_that_is_no_list_is_compared_as_it_was_declared() -> None:
+    assert "ARRAY['work_mem=1, 2']::text[]" in access.differences(wanted(settings={"work_mem": "1, 2"}))
 
 
 def test_settings_are_compared_in_an_order_that_no_collation_changes() -> None:
@@ -186,7 +205,26 @@ def test_settings_are_compared_in_an_order_that_no_collation_changes() -> None:
     settings = {"jit": "on", "jit_above_cost": "5"}
     query = access.differences(wanted(settings=settings))
     assert "ARRAY['jit=on', 'jit_above_cost=5']" in query
-    assert re.search(r'ORDER BY [^;]*?COLLATE "C"', query)
+    orders = re.findall(r"ORDER BY (.*?)\) FROM", query)
+    assert len(orders) == 2, "the stored ones and the declared ones"
+    assert all(order.endswith('COLLATE "C"') for order in orders), orders
+
+
+def test_the_role_is_told_as_granted_once_its_password_holds_and_nothing_later_can_take_it_back() -> None:
+    lines = access.grant(wanted(verifier="SCRAM-SHA-256$x")).splitlines()
+    password = next(number for number, line in enumerate(lines) if " PASSWORD " in line)
+    told = lines.index(f"\\echo {access.GRANTED}")
+    assert password < lines.index("COMMIT;") < told
+    assert told < next(number for number, line in enumerate(lines) if "CREATE DATABASE" in line)
+
+
+def test_an_entry_under_another_name_for_the_same_database_or_role_is_forgotten() -> None:
+    forget = (
+        "DELETE FROM dbserver.application WHERE name <> 'shop' AND (database = 'shop_data' OR role = 'shop_user');\n"
+    )
+    script = access.grant(wanted())
+    assert forget in script
+    assert script.index(forget) < script.index("INSERT INTO dbserver.application")
 
 
 def test_a_database_and_its_role_are_dropped_and_their_entry_last() -> None:

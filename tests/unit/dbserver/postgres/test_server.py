@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from subprocess import TimeoutExpired
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 def found(**changes: Any) -> dict[str, Any]:
     """Return what sql.state answers of a server on which nothing is to be done, with changes."""
-    return {"verifier": VERIFIER, "database": True, "overridden": [], "pending": False, **changes}
+    return {"version": "17.5", "verifier": VERIFIER, "database": True, "overridden": [], "pending": False, **changes}
 
 
 def as_read(files: dict[str, str]) -> str:
@@ -67,12 +68,11 @@ def running(
     programs.answer("pg_conf_load_time", *times)
     programs.answer("docker restart", "")
     programs.answer("pg_isready", "")
-    programs.answer("json_build_object('version'", json.dumps({"version": "17.5", "connections": 1}))
     programs.answer("cd /etc/postgresql", as_read(current))
 
 
-def apply() -> None:
-    server.converge(SERVER, DECLARED)
+def apply() -> str:
+    return server.converge(SERVER, DECLARED)
 
 
 def restarts(programs: Programs) -> int:
@@ -95,6 +95,34 @@ def test_on_a_server_as_declared_nothing_is_changed(programs: Programs) -> None:
     apply()
     for changing in ("ALTER ROLE", "CREATE DATABASE", "ALTER SYSTEM", "docker restart"):
         assert not programs.started(changing)
+
+
+@pytest.mark.usefixtures("written")
+def test_what_was_converged_is_told_with_its_version(programs: Programs) -> None:
+    running(programs)
+    assert apply() == "17.5"
+
+
+@pytest.mark.usefixtures("written")
+def test_the_password_is_set_in_the_script_that_comes_last_with_logging_off_before_it(programs: Programs) -> None:
+    running(programs, current=WANTED_FILES, before=found(verifier=""))
+    apply()
+    script = programs.calls[-1].stdin
+    assert script.index("SET log_statement = 'none'") < script.index("ALTER ROLE") < script.index("REVOKE ALL")
+    assert len(programs.started("ALTER ROLE")) == 1
+
+
+def test_an_attempt_that_fails_is_for_the_caller_to_judge(programs: Programs) -> None:
+    programs.answer("psql", Failed("ERROR:  no", 3))
+    done = SERVER.attempt("SELECT 'secret'", "shop")
+    assert (done.succeeded, done.output) == (False, "ERROR:  no")
+    assert (programs.calls[0].argv[-1], programs.calls[0].stdin) == ("shop", "SELECT 'secret'")
+
+
+def test_an_attempt_without_an_answer_is_for_the_caller_to_judge_too(programs: Programs) -> None:
+    programs.answer("psql", TimeoutExpired(["psql"], 60))
+    done = SERVER.attempt("SELECT pg_sleep(100)", "shop")
+    assert (done.succeeded, done.stdout, done.output) == (False, "", "no answer within 60 s")
 
 
 @pytest.mark.usefixtures("written")
@@ -308,8 +336,7 @@ def test_a_refresh_shows_that_the_rules_of_who_may_connect_were_edited(programs:
 
 def test_the_readiness_probe_asks_over_tcp_where_a_server_that_initialises_does_not_listen(programs: Programs) -> None:
     running(programs)
-    answered: dict[str, Any] = SERVER.wait()
-    assert answered["version"] == "17.5"
+    SERVER.wait()
     probe = next(call for call in programs.calls if "pg_isready" in call.text)
     assert "-h 127.0.0.1" in probe.text
     assert list(itertools.islice(probe.argv, 3)) == ["docker", "exec", "db-server-postgres"]

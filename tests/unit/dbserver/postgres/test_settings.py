@@ -74,6 +74,7 @@ def test_the_administrator_comes_from_the_host_alone_and_everybody_else_with_a_p
     assert settings.render_hba("boss", ("172.18.0.1", "fd00::1")) == (
         "# Rendered by the db-server stack: change its configuration, not this file.\n"
         "local all all trust\n"
+        'local replication "boss" trust\n'
         'host all "boss" 127.0.0.1/32 scram-sha-256\n'
         'host all "boss" ::1/128 scram-sha-256\n'
         'host all "boss" 172.18.0.1/32 scram-sha-256\n'
