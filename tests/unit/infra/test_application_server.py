@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dbserver.docker import containers
-from dbserver.errors import CommandError, NotRunningError
+from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.execute import Finished
 from dbserver.postgres import access, scram, server
 from infra.application_server import ApplicationProvider
@@ -32,7 +32,7 @@ class Running:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
-        self.fault: CommandError | None = None
+        self.fault: DbServerError | None = None
         self.done = GRANTED
         self.exists = "t|t"
         self.found: dict[str, Any] = {"drift": [], "verifier": ""}
@@ -45,7 +45,11 @@ class Running:
 
     def attempt(self, statement: str, database: str) -> Finished:
         self.sent.append((statement, database))
-        return Finished(self.fault.exit_status, "", self.fault.output) if self.fault else self.done
+        return (
+            Finished(self.fault.exit_status, "", self.fault.output)
+            if isinstance(self.fault, CommandError)
+            else self.done
+        )
 
     @property
     def script(self) -> str:
