@@ -43,7 +43,7 @@ class Ran:
         return self
 
 
-def run(*argv: str, stdin: str = "", timeout: float = 300, **options: Any) -> Ran:
+def run(*argv: str, stdin: str = "", timeout: float = 900, **options: Any) -> Ran:
     """Run a command; its exit code is for the test to judge."""
     done = subprocess.run(
         argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, errors="replace", **options
@@ -125,13 +125,13 @@ class Stack:
         """Send a signal to a started command's whole group; end what it leaves behind; return its exit code."""
         left = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, blow)
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
         for orphan in psutil.wait_procs(left, timeout=5)[1]:
             orphan.kill()
         return process.returncode
 
     def output(self, name: str) -> Any:
-        shown = self.pulumi("stack", "output", "--json", "--show-secrets", timeout=60).ok()
+        shown = self.pulumi("stack", "output", "--json", "--show-secrets").ok()
         return json.loads(shown.out)[name]
 
     def build_image(self, tag: str, dockerfile: str) -> None:
@@ -230,7 +230,7 @@ class Stack:
         """Kill the server's main process, as the kernel would."""
         os.kill(self.main_pid(container), signal.SIGKILL)
 
-    def until(self, condition: Callable[[], object], seconds: float = 60, *, what: str = "the condition") -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 240, *, what: str = "the condition") -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"

@@ -317,7 +317,7 @@ def test_removing_an_entry_keeps_everything_and_drop_destroys_only_what_is_confi
     assert town.sql("SELECT n FROM kept", "leaving") == "1"
     town.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'leaving'")
     town.until(lambda: town.sql(count) == "0", 10, what="no client")
-    connected.communicate(timeout=20)
+    connected.communicate(timeout=120)
     code, text = drop(town, "--confirm", "leaving")
     assert code == 0, text
     assert not exists(town, "database", "leaving")
@@ -345,7 +345,7 @@ def test_a_server_killed_in_the_middle_leaves_nothing_that_the_next_start_does_n
         lambda: town.psql("SELECT 1 FROM pg_database WHERE datname ~ '^killed'").out, 60, what="a first database"
     )
     town.kill(town.postgres)
-    printed = process.communicate(timeout=120)[0]
+    printed = process.communicate(timeout=600)[0]
     assert "Traceback" not in printed, printed
     town.until(lambda: not town.sql_fails(), what="the server back by itself")
     left = town.sql("SELECT count(*) FROM pg_database WHERE datname ~ '^killed'")
@@ -356,8 +356,9 @@ def test_a_server_killed_in_the_middle_leaves_nothing_that_the_next_start_does_n
     town.assert_clean()
 
 
-def test_a_hundred_applications(town: Stack) -> None:
-    names = [f"crowd-{number:03}" for number in range(100)]
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.full)])
+def test_many_applications(town: Stack, count: int) -> None:
+    names = [f"crowd-{number:03}" for number in range(count)]
     town.declare(*({"name": name, "poolSize": 1} for name in names))
     began = time.monotonic()
     town.start().ok()
@@ -367,7 +368,7 @@ def test_a_hundred_applications(town: Stack) -> None:
     town.assert_clean()
     refreshed = time.monotonic()
     spent = created - began, plain - created, refreshed - plain
-    print("100 applications: up %.1f s, preview %.1f s, with refresh %.1f s" % spent)  # noqa: T201, UP031
+    print(f"{count} applications:", "up %.1f s, preview %.1f s, with refresh %.1f s" % spent)  # noqa: T201, UP031
     assert_all_work(town, names)
 
 

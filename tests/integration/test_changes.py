@@ -121,7 +121,13 @@ def test_a_new_image_under_the_same_tag_is_seen_by_a_plain_preview(running: Stac
     run("docker", "image", "rm", tag)
 
 
-@pytest.mark.parametrize("path", [["append-only", "snapshot", "append-only"], ["snapshot", "none", "append-only"]])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ["append-only", "snapshot", "append-only"],
+        pytest.param(["snapshot", "none", "append-only"], marks=pytest.mark.full),
+    ],
+)
 def test_persistence_changes_while_redis_runs_and_a_kill_then_loses_nothing(running: Stack, path: list[str]) -> None:
     identity = running.ids()[1]
     for number, persistence in enumerate(path):

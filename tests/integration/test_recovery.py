@@ -218,7 +218,7 @@ def test_a_lock_of_a_living_update_is_respected(running: Stack) -> None:
         assert "lock" in done.err
     finally:
         os.kill(process.pid, signal.SIGCONT)
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
 
 
 def test_redis_data_of_another_installation_with_a_snapshot_only_is_not_lost(running: Stack, tmp_path: Path) -> None:

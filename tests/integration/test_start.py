@@ -60,7 +60,7 @@ def test_status_tells_the_truth_by_its_exit_code(running: Stack) -> None:
 def test_two_starts_at_once_do_not_disturb_each_other(running: Stack) -> None:
     script = str(running.project / "scripts" / "start.sh")
     both = [running.popen(script) for _ in range(2)]
-    printed = [process.communicate(timeout=120)[0] for process in both]
+    printed = [process.communicate(timeout=600)[0] for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes in ([0, 0], [0, 4]), printed
     if codes == [0, 4]:
