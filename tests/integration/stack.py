@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -52,9 +53,12 @@ def run(*argv: str, stdin: str = "", timeout: float = 900, **options: Any) -> Ra
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, below those that the kernel hands out to others meanwhile."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 @dataclass
