@@ -36,8 +36,12 @@ def redis(url: str, *command: str) -> list[str]:
 
 def assert_refused(done: Ran) -> None:
     assert done.code != 0, f"{done.argv[6:]} was not refused:\n{done.text}"
-    refusals = ("NOPERM", "command not allowed")  # the second: DEBUG and MODULE are shut for everybody
-    assert any(refusal in done.out for refusal in refusals), f"{done.argv[6:]}:\n{done.text}"
+    refusals = (
+        "NOPERM",
+        "ACL failure in script",
+        "command not allowed",
+    )  # the second: DEBUG and MODULE are shut for everybody
+    assert any(refusal in done.text for refusal in refusals), f"{done.argv[6:]}:\n{done.text}"
 
 
 def on_key(own: str, key: str) -> list[tuple[str, ...]]:
