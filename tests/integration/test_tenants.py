@@ -40,7 +40,7 @@ def assert_refused(done: Ran) -> None:
         "NOPERM",
         "ACL failure in script",
         "command not allowed",
-    )  # the second: DEBUG and MODULE are shut for everybody
+    )  # the last: DEBUG and MODULE are shut for everybody
     assert any(refusal in done.text for refusal in refusals), f"{done.argv[6:]}:\n{done.text}"
 
 
