@@ -92,7 +92,7 @@ def inspect_directory(path: str, image: str, user: str) -> Directory:
 def parse_directory(path: str, printed: str) -> Directory:
     """Return the Directory that INSPECT printed."""
     rows = [line.split(" ", 3) for line in printed.splitlines()]
-    values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004
+    values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004  a name and a value
     return Directory(
         path=path,
         exists=values.get("exists") == "1",
@@ -102,7 +102,7 @@ def parse_directory(path: str, printed: str) -> Directory:
         version=values.get("version", ""),
         owners=tuple((row[1], int(row[2])) for row in rows if row[0] == "file"),
         occupants=tuple(
-            Occupant(int(row[1]), row[2].strip("-"), row[3].strip() if len(row) > 3 else "")  # noqa: PLR2004
+            Occupant(int(row[1]), row[2].strip("-"), row[3].strip() if len(row) > 3 else "")  # noqa: PLR2004  the command is the fourth column
             for row in rows
             if row[0] == "occupant"
         ),

@@ -1,5 +1,6 @@
 """What is reported, what is provided, and what the preparation says."""
 
+import importlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_a_sign_of_life_gives_the_time_and_the_last_line() -> None:
 
 
 def test_a_second_preparation_says_that_it_waits(tmp_path: Path) -> None:
-    filelock = pytest.importorskip("filelock")
+    filelock = importlib.import_module("filelock")
     machine = Machine({"DBSERVER_CACHE": str(tmp_path)}, superuser=False, apt=False, systemd=False)
     said, stream = steps(tmp_path)
     first = filelock.FileLock(tmp_path / "prepare.lock")
