@@ -3,11 +3,12 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from bench import applications, report, start
+from bench import adopt, applications, archive, backups, guard, operations, report, start, status
 from bench.commands import MeasurementError
 from bench.figures import Table, render
 from dbserver.errors import DbServerError
@@ -16,7 +17,14 @@ from tools.steps import Steps
 
 PAGE = machine.ROOT / "docs" / "performance.md"
 # Each takes the number of rounds and returns its tables.
-BENCHES: Sequence[Callable[[int], list[Table]]] = (start.measure, applications.measure)
+BENCHES: Mapping[str, Callable[[int], list[Table]]] = {
+    "start": start.measure,
+    "applications": applications.measure,
+    "status": status.measure,
+    "operations": operations.measure,
+    "guard": guard.measure,
+    "adopt": adopt.measure,
+}
 
 
 def main() -> int:
@@ -24,15 +32,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=_rounds, default=5, help="how often each is measured (5)")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write (docs/performance.md)")
+    parser.add_argument(
+        "--only", choices=[*BENCHES, "backups", "archive"], action="append", help="what to measure (all)"
+    )
+    size = backups.MEGABYTES
+    parser.add_argument("--megabytes", type=int, default=size, help=f"the database that is backed up ({size})")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    # In the background a shell has interruptions ignored, by every child too: the engine then waits 5 s for its
+    # language host to end by one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     facts = report.facts(Steps(sys.stderr, machine.here().cache / "logs"))
     tables = []
-    for bench in BENCHES:
-        for table in bench(chosen.rounds):
+    benches: dict[str, Callable[[int], list[Table]]] = {
+        **BENCHES,
+        "backups": partial(backups.measure, megabytes=chosen.megabytes),
+        "archive": partial(archive.measure, megabytes=chosen.megabytes),
+    }
+    for name in chosen.only or benches:
+        for table in benches[name](chosen.rounds):
             print(render(table), flush=True)
             tables.append(table)
-    report.write(chosen.page, report.page(chosen.rounds, tables, facts))
+    if not chosen.only:
+        report.write(chosen.page, report.page(chosen.rounds, tables, facts))
     return 0
 
 

@@ -101,6 +101,10 @@ class Compose:
         """Return the seconds of `docker compose up -d`."""
         return commands.timed(self.argv("up", "-d", *arguments), self.environment, self.servers.directory)
 
+    def restart(self) -> float:
+        """Return the seconds of `docker compose restart`."""
+        return commands.timed(self.argv("restart"), self.environment, self.servers.directory)
+
     def down(self) -> None:
         """Remove containers and network; the directories are the caller's."""
         commands.run(self.argv("down", "--timeout", "1"), self.environment, self.servers.directory)

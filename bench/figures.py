@@ -33,7 +33,12 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Whether the target is reached; the unrounded ratio decides."""
-        return "reached" if self.ratio <= self.at_most else "MISSED"
+        return verdict(self.ratio <= self.at_most)
+
+
+def verdict(reached: bool) -> str:  # noqa: FBT001  it is what is said
+    """Return the word for whether a target is reached."""
+    return "reached" if reached else "MISSED"
 
 
 HEADER = ("what", "database-server", "compared with", "its time", "ratio", "target", "verdict")
@@ -47,10 +52,15 @@ def spread(seconds: Sequence[float]) -> str:
 def comparison_table(title: str, comparisons: Sequence[Comparison], note: str = "") -> Table:
     """Return the table of some comparisons."""
     rows = [
-        (c.what, spread(c.ours), c.other, spread(c.theirs), f"{c.ratio:.2f}x", f"<= {c.at_most:.1f}x", c.verdict)
+        (c.what, spread(c.ours), c.other, spread(c.theirs), f"{c.ratio:.2f}x", f"<= {_target(c.at_most)}x", c.verdict)
         for c in comparisons
     ]
     return Table(title, HEADER, rows, note)
+
+
+def _target(at_most: float) -> str:
+    """Return a target with all of its decimals, and one at least."""
+    return max(f"{at_most:.1f}", f"{at_most:g}", key=len)
 
 
 def render(table: Table) -> str:

@@ -41,6 +41,21 @@ class Ours:
         """Return the seconds of `pulumi up`."""
         return commands.timed(self.argv(*UP), self.environment, self.stack.project)
 
+    def bare_up(self) -> float:
+        """Return the seconds of `pulumi up` as it is typed: it previews before it updates."""
+        bare = [word for word in UP if word != "--skip-preview"]
+        return commands.timed(self.argv(*bare), self.environment, self.stack.project)
+
+    def start(self) -> float:
+        """Return the seconds of `start.sh`, which refreshes, proves that both answer, and tells where they are."""
+        return self.script("start.sh")
+
+    def script(self, name: str, *arguments: str) -> float:
+        """Return the seconds of a script as it is typed."""
+        return commands.timed(
+            [str(self.stack.project / "scripts" / name), *arguments], self.stack.env(), self.stack.project
+        )
+
     def preview(self) -> float:
         """Return the seconds of a `pulumi preview` that has to find nothing to do."""
         return commands.timed(self.argv(*PREVIEW), self.environment, self.stack.project)

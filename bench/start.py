@@ -19,6 +19,7 @@ from tools import compose, machine
 from tools.steps import Steps
 
 WATCHED_RUNS = 3
+HELP_SECONDS = 0.25
 FRESH_NOTE = (
     "Fresh: empty data directories, no containers, no network; Pulumi's stack is initialised before. "
     "`pulumi up` returns when both servers have answered. Once, unrecorded, each side starts before the rounds."
@@ -66,15 +67,17 @@ class Theirs:
 
 def measure(rounds: int) -> list[Table]:
     """Return fresh starts, starts with nothing to do, and where the latter's time goes."""
-    with _both() as (ours, theirs):
+    with both() as (ours, theirs):
         fresh = _fresh(ours, theirs, rounds)
         nothing = _nothing_to_do(ours, theirs, rounds)
+        quick = _command_line(ours, rounds)
         say("where a `pulumi up` with nothing to do spends its time")
-        return [comparison_table("Starting", [*fresh, nothing], FRESH_NOTE), _breakdown(ours)]
+        return [comparison_table("Starting", [*fresh, *nothing, quick], FRESH_NOTE), _breakdown(ours)]
 
 
 @contextmanager
-def _both() -> Iterator[tuple[Ours, Theirs]]:
+def both() -> Iterator[tuple[Ours, Theirs]]:
+    """Start each side once, unrecorded; remove both at the end."""
     with tempfile.TemporaryDirectory(prefix="dbs-bench-", ignore_cleanup_errors=True) as directory:
         stack = Stack(Path(directory))
         try:
@@ -116,18 +119,30 @@ def _after(before: Callable[[], None], measured: Callable[[], float]) -> float:
     return measured()
 
 
-def _nothing_to_do(ours: Ours, theirs: Theirs, rounds: int) -> Comparison:
+def _nothing_to_do(ours: Ours, theirs: Theirs, rounds: int) -> list[Comparison]:
     say("both running, then starts with nothing to do")
     ours.up()
     theirs.up_until_both_answer()
     before = ours.stack.ids()
-    up, composed = [], []
+    up, bare, composed, started = [], [], [], []
+    ours.start()
     for _ in range(rounds):
         up.append(ours.up())
+        bare.append(ours.bare_up())
         composed.append(theirs.compose.up())
+        started.append(ours.start())
     if ours.stack.ids() != before:
         raise commands.MeasurementError("a `pulumi up` with nothing to do replaced a container")
-    return Comparison("`pulumi up`, nothing to do", up, "`docker compose up -d`, nothing to do", composed, 2.5)
+    return [
+        Comparison("`pulumi up`, nothing to do", up, "`docker compose up -d`, nothing to do", composed, 2.5),
+        Comparison("`start.sh`, nothing to do", started, "`pulumi up --yes`, which previews first", bare, 1.3),
+        Comparison("`start.sh`, nothing to do", started, "`pulumi up --yes --skip-preview`", up, 1.3),
+    ]
+
+
+def _command_line(ours: Ours, rounds: int) -> Comparison:
+    helps = [ours.script("dbserver", "--help") for _ in range(rounds + 1)][1:]
+    return Comparison("`dbserver --help`", helps, "the limit", [HELP_SECONDS], 1.0)
 
 
 def _breakdown(ours: Ours) -> Table:

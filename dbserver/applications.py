@@ -37,11 +37,13 @@ def environment(
 ) -> dict[str, str]:
     """Return what an application needs to connect, as in the integration document.
 
-    `redis_password` is None where every application may use Redis without one.
+    `redis_password` is None where every application may use Redis without one, `password` empty where the server alone
+    knows it.
     """
     host, redis_host = hosts[contract.POSTGRES], hosts[contract.REDIS]
     port, redis_port = contract.INNER_PORT[contract.POSTGRES], contract.INNER_PORT[contract.REDIS]
-    user = f"{quote(application.role, safe='')}:{quote(password, safe='')}"
+    # Without a password the URL has no place for one: an empty one would look like one that works.
+    user = ":".join(quote(word, safe="") for word in (application.role, password) if word)
     tenant = "" if redis_password is None else f"{application.name}:{quote(redis_password, safe='')}@"
     return {
         "DATABASE_URL": f"postgresql://{user}@{host}:{port}/{quote(application.database, safe='')}",

@@ -1,7 +1,6 @@
 """The Pulumi engine, where a verb needs it: start it, free its lock, read its outputs."""
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -12,7 +11,7 @@ from typing import Any
 import psutil
 
 from dbserver import contract, execute
-from dbserver.declared import ROOT, workspace_stack
+from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
 
 STATE = ROOT / ".state"
@@ -23,6 +22,7 @@ NOISE = re.compile(
     r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):)$"
 )
 COMMAND_SECONDS = 60
+CONTAINER = "docker:index/container:Container"
 
 
 def require() -> None:
@@ -37,8 +37,19 @@ def select(stack: str) -> None:
         _pulumi("stack", "select", stack, "--create")
 
 
-def up(stack: str, on_line: Callable[[str], None]) -> None:
+def up(
+    stack: str,
+    on_line: Callable[[str], None],
+    *,
+    disconnect: bool = False,
+    checkpoint: bool = True,
+    keep: bool = False,
+) -> None:
     """Bring the stack to what it declares, comparing with the real containers first.
+
+    With `disconnect` it may replace a server that application containers are connected to, without `checkpoint` one
+    whose databases were not backed up before; with `keep` it keeps containers of elsewhere that it takes over, under
+    another name.
 
     Raises DbServerError with the engine's own error lines.
     """
@@ -50,8 +61,107 @@ def up(stack: str, on_line: Callable[[str], None]) -> None:
             on_line(line.strip())
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
-    if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT) != 0:
-        raise _failure(stack, _errors(lines), _hint(lines))
+    env = {contract.DISCONNECT_VARIABLE: "yes"} if disconnect else {}
+    env |= {contract.KEEP_VARIABLE: "yes"} if keep else {}
+    env |= {} if checkpoint else {contract.NO_CHECKPOINT_VARIABLE: "yes"}
+    if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
+        raise _failure(f"the update of stack {stack}", _errors(lines), _hint(lines))
+
+
+def preview(stack: str, *, refresh: bool) -> str:
+    """Return what `pulumi preview --json` prints; nothing is changed, the selected stack included.
+
+    A program that refuses ends the preview with an error, which stands in what is printed. Raises DbServerError where
+    nothing is printed at all.
+    """
+    argv = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack, *(["--refresh"] if refresh else [])]
+    done = execute.run(argv, cwd=ROOT, check=False)
+    if done.stdout.lstrip().startswith("{"):
+        return done.stdout
+    if "no stack named" in done.output:
+        raise UsageError(f"there is no stack {stack} yet", f"pulumi stack init {stack} --no-select")
+    raise _wrong_passphrase(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
+
+
+def refused(stack: str, errors: str) -> DbServerError:
+    """Return the error of the right kind for a preview that did not come to its end."""
+    lines = errors.replace("Exception calling application: ", "").splitlines()
+    errors = "\n".join(line for line in lines if line and not NOISE.match(line))
+    return _failure(f"the preview of stack {stack}", errors, "mend the cause, then preview again")
+
+
+def accept(stack: str, ids: Mapping[str, str]) -> list[str]:
+    """Have the state know these containers, by their server's name, in place of others; return those it did not know.
+
+    The engine knows a container by its id alone: one that compose has made anew is gone to it, and the new one in the
+    way. Importing it would replace it all the same, because the provider reads back only a part of its properties.
+    What an update has left half-way it would delete: that keeps its id.
+    """
+    state = json.loads(exported(stack))
+    changed = _created(state["deployment"], ids)
+    for resource in state["deployment"].get("resources") or ():
+        name = _name(resource)
+        half_way = resource.get("delete") or resource.get("pendingReplacement")
+        if resource["type"] == CONTAINER and not half_way and resource["id"] != ids.get(name, resource["id"]):
+            resource["id"] = resource["outputs"]["id"] = ids[name]
+            changed.append(name)
+    if changed:
+        _pulumi("stack", "import", "--stack", stack, stdin=json.dumps(state))
+    return changed
+
+
+def _created(deployment: dict[str, Any], ids: Mapping[str, str]) -> list[str]:
+    """Note the containers that a killed update had made and not noted; return their servers' names.
+
+    The operation that it left behind has everything that it had asked for; the rest is read at the next refresh.
+    """
+    resources, pending = deployment.get("resources") or [], deployment.get("pending_operations") or []
+    known = {resource["urn"] for resource in resources}
+    made = [operation for operation in pending if operation["type"] == "creating"
+            and operation["resource"]["type"] == CONTAINER and _name(operation["resource"]) in ids
+            and operation["resource"]["urn"] not in known]  # fmt: skip
+    for operation in made:
+        resource = operation["resource"]
+        number = ids[_name(resource)]
+        asked = {key: value for key, value in resource["inputs"].items() if not key.startswith("__")}
+        before = {resource["parent"], resource["provider"].rpartition("::")[0], *resource.get("dependencies", ())}
+        place = max(index for index, each in enumerate(resources, 1) if each["urn"] in before)
+        resources.insert(place, {**resource, "id": number, "outputs": {**asked, "id": number}})
+        pending.remove(operation)
+    return [_name(operation["resource"]) for operation in made]
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"]).rpartition("::")[2]
+
+
+def knows(stack: str, identity: str) -> bool:
+    """Return whether the state names this container; of a state that is not on this machine nobody asks."""
+    try:
+        return not _local_backend() or identity in _stack_file(stack).read_text()
+    except OSError:
+        return True
+
+
+def exported(stack: str) -> str:
+    """Return the stack's state; its secrets stay encrypted."""
+    return _pulumi("stack", "export", "--stack", stack)
+
+
+def imported(stack: str, state: str) -> None:
+    """Give a stack that is new here a state of elsewhere."""
+    _pulumi("stack", "select", stack, "--create")
+    _pulumi("stack", "import", "--stack", stack, stdin=state)
+
+
+def states() -> list[Path]:
+    """Return the files of the stacks whose states are here; none where the backend is elsewhere."""
+    return list(_stack_file("any").parent.glob("*")) if _local_backend() else []
+
+
+def configure(stack: str, path: str, value: str) -> None:
+    """Set a value in the stack's configuration file, such as `postgres.image`."""
+    _pulumi("config", "set", "--path", f"{contract.PROJECT}:{path}", value, "--stack", stack)
 
 
 def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
@@ -66,9 +176,9 @@ def release_stale_lock(stack: str) -> list[int]:
     Only a local lock whose process is gone from this very host is stale.
     Raises LockedError for any other.
     """
-    locks = [_lock(path) for path in _lock_directory(stack).glob("*.json")] if _local_backend() else []
+    locks = _locks(stack)
     for lock in locks:
-        if lock.get("hostname") != socket.gethostname() or _alive(lock):
+        if not _stale(lock):
             who = f"pulumi (pid {lock.get('pid')} on {lock.get('hostname')})"
             raise LockedError(f"{who} holds the lock of stack {stack}", "wait until it has finished, then try again")
     if locks:
@@ -76,9 +186,23 @@ def release_stale_lock(stack: str) -> list[int]:
     return [int(lock["pid"]) for lock in locks]
 
 
-def _pulumi(*arguments: str) -> str:
+def dead_updates(stack: str) -> list[int]:
+    """Return the pids of updates that were killed and left a lock; nothing is released."""
+    return [int(lock.get("pid", 0)) for lock in _locks(stack) if _stale(lock)]
+
+
+def _locks(stack: str) -> list[Mapping[str, Any]]:
+    return [_lock(path) for path in _lock_directory(stack).glob("*.json")] if _local_backend() else []
+
+
+def _stale(lock: Mapping[str, Any]) -> bool:
+    return lock.get("hostname") == socket.gethostname() and not _alive(lock)
+
+
+def _pulumi(*arguments: str, stdin: str = "") -> str:
+    argv = ["pulumi", *arguments, "--non-interactive"]
     try:
-        return execute.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, timeout=COMMAND_SECONDS).stdout
+        return execute.run(argv, stdin=stdin, cwd=ROOT, timeout=COMMAND_SECONDS).stdout
     except CommandError as fault:
         raise _wrong_passphrase(fault.output) or fault from None
 
@@ -90,16 +214,12 @@ def _wrong_passphrase(said: str) -> UsageError | None:
     return UsageError("the stack's encryptionsalt was made with another passphrase", hint)
 
 
-def _backend() -> str:
-    return os.environ.get("PULUMI_BACKEND_URL") or "file://./.state"
-
-
 def _local_backend() -> bool:
-    return _backend().startswith("file://")
+    return backend().startswith("file://")
 
 
 def _state_root() -> Path:
-    return (ROOT / Path(_backend().removeprefix("file://")).expanduser()).resolve() / ".pulumi"
+    return (ROOT / Path(backend().removeprefix("file://")).expanduser()).resolve() / ".pulumi"
 
 
 def _stack_file(stack: str) -> Path:
@@ -126,12 +246,14 @@ def _alive(lock: Mapping[str, Any]) -> bool:
         return False
 
 
-def _failure(stack: str, errors: str, hint: str) -> DbServerError:
+def _failure(what: str, errors: str, hint: str) -> DbServerError:
     """Return the error of the right kind: the program says itself what it refused."""
     for mark, kind in ((contract.FAULTY, UsageError), (contract.REFUSED, RefusedError)):
         if mark in errors:
-            return kind(errors.partition("error: ")[2] or errors, "correct that, then run ./scripts/start.sh again")
-    return _wrong_passphrase(errors) or DbServerError(f"the update of stack {stack} did not finish:\n{errors}", hint)
+            message, _, own = (errors.partition("error: ")[2] or errors).partition("HINT:")
+            hint = own.strip().partition("\n")[0]
+            return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
+    return _wrong_passphrase(errors) or DbServerError(f"{what} did not finish:\n{errors}", hint)
 
 
 def _errors(lines: list[str]) -> str:

@@ -5,15 +5,27 @@ them; they go through standard input. What a process prints may repeat them,
 so callers name them and they are masked before anything is kept.
 """
 
+import logging
 import os
+import queue
 import shlex
+import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import IO, Any
 
 from dbserver.errors import CommandError
 
 MASK = "***"
+LINES = {
+    "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+    "text": True, "errors": "replace",
+}  # fmt: skip
+PIPE, NOWHERE = subprocess.PIPE, subprocess.DEVNULL
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,28 +64,32 @@ def run(
     secrets: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    own_session: bool = False,
 ) -> Finished:
     """Run a program to its end and return what it printed.
 
     `timeout` is in seconds. Raises CommandError where the program is missing,
-    takes longer, or (with `check`) ends with another status than 0.
+    takes longer, or (with `check`) ends with another status than 0. With
+    `own_session` an interruption from the terminal does not reach the program.
     """
-    data = stdin.encode() if isinstance(stdin, str) else stdin
+    log.debug("%s", _shown(argv, secrets))
     try:
         done = subprocess.run(  # noqa: S603  no shell; the arguments are built by pure functions
-            list(argv), input=data, capture_output=True, timeout=timeout, env=_environment(env), cwd=cwd, check=False
+            list(argv),
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=_environment(env),
+            cwd=cwd,
+            check=False,
+            start_new_session=own_session,
         )
-    except FileNotFoundError as fault:
-        raise CommandError(argv[0], 127, f"{fault.filename or argv[0]} not found") from None
     except OSError as fault:
-        raise CommandError(argv[0], 126, fault.strerror or "cannot be started") from None
+        raise _notstarted(argv[0], fault) from None
     except subprocess.TimeoutExpired:
         raise CommandError(_shown(argv, secrets), 124, f"no answer within {timeout:g} s") from None
-    finished = Finished(
-        done.returncode,
-        masked(done.stdout.decode(errors="replace"), secrets),
-        masked(done.stderr.decode(errors="replace"), secrets),
-    )
+    stdout, stderr = (masked(said.decode(errors="replace"), secrets) for said in (done.stdout, done.stderr))
+    finished = Finished(done.returncode, stdout, stderr)
     if check and not finished.succeeded:
         raise CommandError(_shown(argv, secrets), finished.status, finished.output)
     return finished
@@ -91,16 +107,7 @@ def stream(
     An interruption of this process waits for the program, which is in the
     same process group and so was interrupted too.
     """
-    with subprocess.Popen(  # noqa: S603  no shell; the arguments are built by pure functions
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=_environment(env),
-        cwd=cwd,
-        text=True,
-        errors="replace",
-    ) as process:
+    with started(argv, env=_environment(env), cwd=cwd, **LINES) as process:
         try:
             for line in process.stdout or ():
                 on_line(line.rstrip("\n"))
@@ -108,6 +115,181 @@ def stream(
             process.wait()
             raise
     return process.returncode
+
+
+def remembered() -> IO[bytes]:
+    """Return a file in memory for what a program says: one on a disk may be full, or left behind by a kill."""
+    return open(os.memfd_create("said"), "a+b")  # noqa: PTH123  a descriptor, for as long as the program
+
+
+class Conversation:
+    """A program that is asked again and again, where its start costs more than an answer. For one thread."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._errors = remembered()
+        self._process = started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+
+    @property
+    def ended(self) -> bool:
+        """True once the program has ended."""
+        return self._process.poll() is not None
+
+    def ask(self, text: str, end: str, timeout: float) -> Finished:
+        """Send text and return what is printed before the line `end`; a failure where the program ends instead.
+
+        `timeout` is in seconds; a program that takes longer is ended.
+        """
+        said_before = self._errors.seek(0, os.SEEK_END)
+        patience = threading.Timer(timeout, self._process.kill)
+        patience.start()
+        try:
+            lines = list(self._answer(text, end))
+        finally:
+            patience.cancel()
+        self._errors.seek(said_before)
+        complaint = self._errors.read().decode(errors="replace")
+        complete = lines[-1:] == [end]
+        status = 0 if complete else self._process.wait() or 1
+        return Finished(status, "\n".join(lines[:-1] if complete else lines), complaint)
+
+    def close(self) -> None:
+        """End the program by the end of its input."""
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+        self._errors.close()
+
+    def _answer(self, text: str, end: str) -> Iterator[str]:
+        if self._process.stdin is None or self._process.stdout is None:
+            return
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(text.encode())
+            self._process.stdin.flush()
+        for raw in self._process.stdout:
+            line = raw.decode(errors="replace").rstrip("\n")
+            yield line
+            if line == end:
+                return
+
+
+class Held:
+    """A program that is meant to end with its standard input, which is held here; `output` takes what it prints."""
+
+    def __init__(
+        self, argv: Sequence[str], output: IO[bytes] | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        self._said = remembered()
+        streams = {"stdin": subprocess.PIPE, "stdout": output or self._said, "stderr": self._said}
+        self._process = started(argv, **streams, env=_environment(env))
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def wait(self) -> Finished:
+        """Wait for its end and return what it printed."""
+        status = self._process.wait()
+        self._said.seek(0)
+        return Finished(status, "", self._said.read().decode(errors="replace"))
+
+    def let_go(self) -> None:
+        """End its input, and so the program; wait for that."""
+        if self._process.stdin:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait()
+
+
+@contextmanager
+def held(argv: Sequence[str], output: IO[bytes] | None = None, env: Mapping[str, str] | None = None) -> Iterator[Held]:
+    """Start a program that ends with this block, and with this process."""
+    program = Held(argv, output, env)
+    try:
+        yield program
+    finally:
+        program.let_go()
+
+
+def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program on this process's own input and output; return its exit status.
+
+    An interruption is passed on to the program, and raised here once it has
+    ended. On a terminal in raw mode there is none: a shell gets the key.
+    """
+    interrupted: list[int] = []
+    process = started(argv, env=_environment(env))
+
+    def pass_on(number: int, _frame: object) -> None:
+        interrupted.append(number)
+        process.send_signal(number)
+
+    handler = signal.signal(signal.SIGINT, pass_on)
+    try:
+        status = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if interrupted:
+        raise KeyboardInterrupt
+    return status
+
+
+def follow(argvs: Sequence[Sequence[str]], on_line: Callable[[int, str], None]) -> None:
+    """Run programs side by side until all have ended, handing over each line with its program's place in the list.
+
+    An interruption ends them.
+    """
+    lines: queue.SimpleQueue[tuple[int, str | None]] = queue.SimpleQueue()
+    with ExitStack() as running:
+        for index, argv in enumerate(argvs):
+            process = running.enter_context(_followed(argv))
+            threading.Thread(target=_hand_over, args=(index, process, lines), daemon=True).start()
+        going = len(argvs)
+        while going:
+            index, line = lines.get()
+            if line is None:
+                going -= 1
+            else:
+                on_line(index, line)
+
+
+def _hand_over(
+    index: int, process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[tuple[int, str | None]]"
+) -> None:
+    for line in process.stdout or ():
+        lines.put((index, line.rstrip("\n")))
+    lines.put((index, None))
+
+
+@contextmanager
+def _followed(argv: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    process = started(argv, **LINES)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _input(stdin: str | bytes | IO[bytes]) -> dict[str, Any]:
+    if isinstance(stdin, str):
+        return {"input": stdin.encode()}
+    return {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+
+
+def started(argv: Sequence[str], **streams: Any) -> "subprocess.Popen[Any]":
+    """Start a program that the caller waits for."""
+    log.debug("%s", shlex.join(argv))
+    try:
+        return subprocess.Popen(list(argv), **streams)  # noqa: S603  no shell; the arguments are built by pure functions
+    except OSError as fault:
+        raise _notstarted(argv[0], fault) from None
+
+
+def _notstarted(program: str, fault: OSError) -> CommandError:
+    """Return the error with the status that a shell gives: 127 for a program that is not there, else 126."""
+    if isinstance(fault, FileNotFoundError):
+        return CommandError(program, 127, f"{fault.filename or program} not found")
+    return CommandError(program, 126, fault.strerror or "cannot be started")
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:

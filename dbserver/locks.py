@@ -1,13 +1,17 @@
 """One operation at a time on the servers of a stack."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
 from dbserver.errors import LockedError
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -29,3 +33,9 @@ def held(directory: Path, stack: str, verb: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def to_the_end(action: Callable[[], Result]) -> Result:
+    """Do what an interruption of this process must not end half-way; return what it returns."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(action).result()

@@ -1,6 +1,7 @@
 """Reasons not to begin, each with the way out. Pure: facts in, texts out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import PurePath
 
 from dbserver import contract
 from dbserver.docker.containers import Container
@@ -34,9 +35,18 @@ def owners(existing: Sequence[Container], stack: str, admin: str) -> list[str]:
     return reasons
 
 
+def compose_files(directory: PurePath, foreign: Sequence[str]) -> list[str]:
+    """Somebody else's file is not ours to replace, and beside ours `docker compose` would read it instead."""
+    return [
+        f"{directory / name} is not ours, and `docker compose` has to find ours here; put it elsewhere:"
+        f" mv {name} {name}.before"
+        for name in foreign
+    ]
+
+
 def publishes(own: Container | None, number: int) -> bool:
     """Return True where our own container holds the port already."""
-    return bool(own and own.running and any(published == number for _, published in own.published.values()))
+    return bool(own and own.running and any(each.port == number for each in own.published))
 
 
 def port(number: int, holders: list[Holder]) -> list[str]:
@@ -45,6 +55,13 @@ def port(number: int, holders: list[Holder]) -> list[str]:
         f"port {number} is taken by {holder.name}; stop it, or set another port in the configuration"
         for holder in holders
     ]
+
+
+def address(wanted: str, own: Collection[str]) -> list[str]:
+    """Docker starts no container on an address that the host does not have; `own` is empty where nobody can tell."""
+    if not own or wanted in own:
+        return []
+    return [f"tls.address {wanted} is no address of this host; it has {', '.join(sorted(own))}"]
 
 
 def settled(own: Container | None, image: Image, path: str, server: str) -> bool:
@@ -62,6 +79,11 @@ def directory(server: str, found: Directory, image: Image, own: Container | None
     reasons = []
     if server == contract.POSTGRES and found.version and found.version != image.major:
         reasons.append(_other_major(found, image))
+    if server == contract.POSTGRES and not found.version and found.beside:
+        reasons.append(
+            f"{found.path} holds no data, {', '.join(found.beside)} beside it does: an upgrade was interrupted, or a"
+            " directory moved; ./scripts/dbserver upgrade postgres --rollback brings it back"
+        )
     foreign = [(name, uid) for name, uid in found.owners if uid not in (found.server_uid, 0) or _strict(name, uid)]
     if foreign:
         name, uid = foreign[0]
@@ -74,11 +96,23 @@ def directory(server: str, found: Directory, image: Image, own: Container | None
     return reasons
 
 
+def archived(path: str, archive: str) -> list[str]:
+    """A new server in the place of a lost one would be taken for it, and its emptiness archived."""
+    way = f"./scripts/dbserver restore --all brings the server back (for a new one: mv {archive} {archive}.before)"
+    return [f"{path} holds no data, the archive {archive} does; {way}"]
+
+
 def _other_major(found: Directory, image: Image) -> str:
     return (
         f"{found.path} holds data of PostgreSQL {found.version}, the image {image.name} is {image.major}: it would"
-        f" not start; set postgres.image to postgres:{found.version}"
+        f" not start; set postgres.image to postgres:{found.version}{_upgrade(found, image)}"
     )
+
+
+def _upgrade(found: Directory, image: Image) -> str:
+    if not (image.major.isdigit() and found.version.isdigit() and int(image.major) > int(found.version)):
+        return ""
+    return f"; ./scripts/dbserver upgrade postgres --to {image.major} brings it there"
 
 
 def _strict(name: str, uid: int) -> bool:

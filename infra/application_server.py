@@ -10,8 +10,8 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 from dbserver.applications import Application as Entry
 from dbserver.docker import containers
 from dbserver.errors import DbServerError
-from dbserver.postgres import access, scram, server
-from infra.server import Properties, ServerError
+from dbserver.postgres import access, scram, server, session
+from infra.server import Properties, ServerError, patiently
 
 PASSWORD_BYTES = 24
 DECLARED = (
@@ -62,12 +62,12 @@ def differences(props: Properties) -> list[str]:
     """Return what differs from the declaration, in words."""
     running = server.Server(props["container"], props["adminUser"])
     entry = _entry(props)
-    role, database = running.query(access.existing(entry)).split("|")
+    role, database = patiently(running.wait, lambda: session.query(running, access.existing(entry))).split("|")
     missing = [text for there, text in ((role, "role is missing"), (database, "database is missing")) if there != "t"]
     if missing:
         return missing
     wanted = access.Access(entry, props["extensions"], props["settings"])
-    found = json.loads(running.query(access.differences(wanted), entry.database))
+    found = json.loads(session.query(running, access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
     password = props.get("password")
     if password and not props["keepPassword"] and not scram.matches(found["verifier"], password):
@@ -87,7 +87,7 @@ def _granted(props: Properties, olds: Properties, *, rotated: bool) -> Propertie
         new_password=ours,
     )
     running = server.Server(props["container"], props["adminUser"])
-    done = running.attempt(access.grant(wanted), props["adminUser"])
+    done = session.attempt(running, access.grant(wanted), props["adminUser"])
     drift = [] if done.succeeded else [_reason(done.output)]
     if access.GRANTED not in done.stdout:
         # A rotation that failed is still to be done; a role that was refused is not to be rotated.

@@ -10,8 +10,9 @@ from dbserver.applications import Application as Entry
 from dbserver.applications import environment
 from infra.application_server import Application
 from infra.application_settings import Application as ApplicationSettings
-from infra.gate import ApplicationsGate
 from infra.postgres import Postgres
+from infra.precautions import silent
+from infra.preflight import Host
 from infra.redis import Redis
 from infra.redis_users import RedisUsers
 from infra.settings import Settings
@@ -22,12 +23,21 @@ def create_applications(settings: Settings, postgres: Postgres) -> list[Applicat
     return [_application(settings, entry, postgres) for entry in settings.applications]
 
 
-def create_gate(settings: Settings, declared: Sequence[Application], users: RedisUsers) -> None:
-    """Declare what every application has to pass; it comes last, because its fault ends the update."""
-    if declared:
-        faults = pulumi.Output.all(*[application.drift for application in declared])
-        names = [entry.name for entry in settings.applications]
-        ApplicationsGate("applications", faults.apply(lambda each: dict(zip(names, each, strict=True))), users)
+async def end_with_faults(settings: Settings, declared: Sequence[Application], postgres: Postgres, host: Host) -> None:
+    """End the update where applications could not be finished or do not answer, and name them: Pulumi's entry point.
+
+    An error of a resource may stop the engine before it has stored the outputs of the applications that are done; one
+    of the entry point comes when everything is registered. In a preview the faults are not known, and nothing ends.
+    """
+    each = await pulumi.Output.all(*[application.drift for application in declared]).future()
+    reached = await pulumi.Output.all(postgres.container.id, postgres.server.version).future()
+    if pulumi.runtime.is_dry_run():
+        return
+    faults = zip(settings.applications, each or [], strict=True)
+    faulty = sorted(f"application {entry.name}: {'; '.join(found)}" for entry, found in faults if found)
+    faulty += silent(settings, host.containers.get(contract.POSTGRES), reached[0] if reached else None)
+    if faulty:
+        raise pulumi.RunError("\n".join([*faulty, "HINT: the other applications are done; mend these, then up again"]))
 
 
 def create_redis_users(

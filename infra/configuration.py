@@ -8,7 +8,9 @@ import pulumi
 from dbserver import contract
 
 # These are objects; every other value is used as it was typed.
-STRUCTURED = ("applications", "network", "postgres", "redis", "standIns")
+STRUCTURED = (
+    "applications", "archive", "backupRecipients", "network", "offsite", "postgres", "redis", "standIns", "tls",
+)  # fmt: skip
 
 
 def values() -> dict[str, Any]:
@@ -16,13 +18,14 @@ def values() -> dict[str, Any]:
     prefix = f"{contract.PROJECT}:"
     found = pulumi.runtime.config.get_config_env()
     return {
-        key.removeprefix(prefix): _value(key.removeprefix(prefix), text)
+        key.removeprefix(prefix): parsed(key.removeprefix(prefix), text)
         for key, text in found.items()
         if key.startswith(prefix)
     }
 
 
-def _value(key: str, text: str) -> Any:
+def parsed(key: str, text: str) -> Any:
+    """Return a key's value from the text that the engine keeps, which is also what it writes into the stack's file."""
     if key not in STRUCTURED:
         return text
     try:

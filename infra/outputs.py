@@ -5,10 +5,12 @@ from typing import Any
 import pulumi
 
 from dbserver import contract
+from infra.container import backup_directory
 from infra.network import Network
 from infra.postgres import Postgres
 from infra.redis import Redis
 from infra.settings import Settings
+from infra.tls import Tls, tls_output
 
 
 def outputs(
@@ -18,17 +20,20 @@ def outputs(
     redis: Redis,
     admin_password: pulumi.Output[str],
     applications: pulumi.Output[dict[str, dict[str, str]]],
+    tls: Tls | None,
 ) -> dict[str, Any]:
     """Return the stack's outputs by name."""
     return {
         "network": network.name,
         "dataDirectory": settings.data_directory,
+        "backupDirectory": backup_directory(settings),
         "postgres": _server(contract.POSTGRES, postgres, settings.postgres.port),
         "redis": _server(contract.REDIS, redis, settings.redis.port),
         "adminUser": settings.postgres.admin_user,
         "adminDatabase": settings.postgres.admin_user,
         "adminPassword": admin_password,
         "applications": applications,
+        **({"tls": tls_output(settings, tls)} if tls else {}),
     }
 
 

@@ -1,33 +1,43 @@
 """PostgreSQL as a declared resource: it answers, with these settings and this administrator."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
+from dbserver import contract
 from dbserver.postgres import server
 from dbserver.postgres.scram import matches
-from infra.server import Properties, ServerProvider
+from infra.deployment import refuse_disconnecting
+from infra.server import Properties, ServerProvider, certificate_found, patiently
 
 
 class PostgresProvider(ServerProvider):
     """Waits until PostgreSQL answers, sets the administrator's password, applies the settings."""
 
-    compared = (*ServerProvider.compared, "adminUser", "adminPassword", "network")
+    compared = (*ServerProvider.compared, "adminUser", "adminPassword", "network", "certificate")
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
         running = server.Server(props["container"], props["adminUser"])
         running.wait()
-        return {**props, "version": server.converge(running, _declared(props))}
+
+        def before_restart(needing: Sequence[str]) -> None:
+            names, doing = {contract.POSTGRES: running.container}, f"{', '.join(needing)} takes a restart: "
+            refuse_disconnecting(names, props["network"], running.admin, doing)
+
+        return {**props, "version": server.converge(running, _declared(props), before_restart)}
 
     def observe(self, props: Properties) -> Properties:
-        """Return the settings in force, and no password where the server has another one."""
+        """Return the settings in force, and no password or certificate where the server has another one."""
         running = server.Server(props["container"], props["adminUser"])
-        current = matches(server.state(running, props["settings"])["verifier"], props["adminPassword"])
+        found = patiently(running.wait, lambda: server.state(running, props["settings"]))
+        current = matches(found["verifier"], props["adminPassword"])
         return {
             **props,
-            "settings": server.actual_settings(running, props["settings"], props["network"]),
+            **certificate_found(props, contract.POSTGRES),
+            "settings": server.actual_settings(found, props["settings"], running.admin, props["network"]),
             "adminPassword": props["adminPassword"] if current else "",
         }
 
@@ -39,6 +49,7 @@ def _declared(props: Properties) -> server.Declared:
         network=props["network"],
         directory=props["configDirectory"],
         image=props["image"],
+        certificate=props.get("certificate", ""),
     )
 
 

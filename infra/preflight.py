@@ -1,19 +1,31 @@
 """Look at the host before anything is declared; refuse what would harm data or fail half-way."""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from dbserver import contract, refusals
+from dbserver import clients, contract, refusals
+from dbserver.archive.plan import LINE_FILE
 from dbserver.docker import containers, host, images, networks, ports
-from dbserver.docker.containers import Container
+from dbserver.docker.containers import Container, Published
 from dbserver.docker.images import Image
 from dbserver.errors import CommandError
+from dbserver.plan import ContainerPlan, in_order, replacing
 from dbserver.postgres import access
+from dbserver.postgres import commands as postgres
 from dbserver.postgres.server import Server
+from dbserver.readiness import wait_until
+from dbserver.redis import commands as redis
+from infra import compose_file
+from infra.container import Here, archive_plan, backup_directory, container_plan
+from infra.deployment import refuse_disconnecting
+from infra.precautions import take_precautions
 from infra.settings import Postgres, Redis, Settings
+
+READY = {contract.POSTGRES: postgres.wait_until_ready, contract.REDIS: redis.wait_until_ready}
 
 
 class HostError(Exception):
@@ -22,34 +34,64 @@ class HostError(Exception):
 
 @dataclass(frozen=True)
 class Host:
-    """What the program needs to know of the host."""
+    """What the program needs to know of the host: images to run, labels of containers, ids of those that are there.
+
+    `published` is server -> its ports in the order in which the provider finds them.
+    """
 
     images: dict[str, Image]
+    labels: dict[str, dict[str, str]]
+    containers: dict[str, str] = field(default_factory=dict)
+    published: dict[str, tuple[Published, ...]] = field(default_factory=dict)
+
+    def here(self, plan: ContainerPlan) -> Here:
+        """Return what of a container depends on the one that is there."""
+        return Here(self.labels[plan.server], self.published.get(plan.server, plan.published))
 
 
 def examine(settings: Settings) -> Host:
-    """Return the images to run. Raises HostError with every reason at once, each with its way out."""
+    """Return images and labels of the containers. Raises HostError with every reason at once, each with its way out."""
     # Read here: the engine's settings belong to the thread, a worker would see another stack's name.
     stack = pulumi.get_stack()
     names = {server: _declared(settings, server).container_name for server in contract.SERVERS}
     with ThreadPoolExecutor() as pool:
         network = pool.submit(networks.find, settings.network.name)
         resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
-        existing = containers.inspect(list(names.values()))
+        existing = containers.inspect([*names.values(), *_archives(settings)])
         found = {server: image.result() for server, image in resolving.items()}
         kept = pool.submit(_kept, settings, existing.get(names[contract.POSTGRES]))
         judged = [pool.submit(_server_reasons, settings, s, found[s], existing.get(names[s])) for s in names]
         reasons = refusals.owners(list(existing.values()), stack, settings.postgres.admin_user)
+        reasons += compose_file.reasons()
         reasons += refusals.network(settings.network.name, network.result(), create=settings.network.create)
+        if settings.tls.address:
+            reasons += refusals.address(settings.tls.address, ports.addresses())
         reasons += [reason for judgement in judged for reason in judgement.result()]
         for name in kept.result():
             way = f"./scripts/dbserver drop {name} destroys them"
             pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
+    going = _refuse_replacing(settings, found, existing)
+    text = compose_file.rendered(settings, found)
     if not pulumi.runtime.is_dry_run():
+        take_precautions(settings, stack, going)
+        compose_file.write(text)
         _start_what_was_stopped(settings, stack, list(existing.values()))
-    return Host(found)
+    labels = compose_file.labels(settings, text, found, existing)
+    labels[contract.ARCHIVE] = archive_plan(settings).labels(stack, found[contract.POSTGRES])
+    ids = {server: existing[name].id for server, name in names.items() if name in existing}
+    return Host(found, labels, ids, _published(settings, found, existing))
+
+
+def _published(
+    settings: Settings, images: Mapping[str, Image], existing: Mapping[str, Container]
+) -> dict[str, tuple[Published, ...]]:
+    plans = {server: container_plan(settings, server, image.name) for server, image in images.items()}
+    return {
+        server: in_order(plan, compose_file.staying(plan, images[server], existing.get(plan.name)))
+        for server, plan in plans.items()
+    }
 
 
 def _kept(settings: Settings, container: Container | None) -> list[str]:
@@ -63,6 +105,10 @@ def _kept(settings: Settings, container: Container | None) -> list[str]:
         return []  # a server that is new, or does not answer: its own resource tells
     declared = {(entry.database_name, entry.role_name) for entry in settings.applications}
     return [entry["name"] for entry in known if (entry["database"], entry["role"]) not in declared]
+
+
+def _archives(settings: Settings) -> list[str]:
+    return [settings.archive.container_name] if settings.archive.enabled else []
 
 
 def _declared(settings: Settings, server: str) -> Postgres | Redis:
@@ -80,18 +126,63 @@ def _server_reasons(settings: Settings, server: str, image: Image, container: Co
     if refusals.settled(container, image, path, server):
         return reasons
     directory = host.inspect_directory(path, image.name, server)
-    return reasons + refusals.directory(server, directory, image, container)
+    reasons += refusals.directory(server, directory, image, container)
+    if server == contract.POSTGRES and settings.archive.enabled and not directory.version:
+        archive = contract.archive_directory(settings.data_directory, settings.archive.directory)
+        holds = host.held_files(archive, [LINE_FILE], image.name, server)
+        reasons += refusals.archived(path, archive) if holds else []
+    return reasons
 
 
 def _start_what_was_stopped(settings: Settings, stack: str, existing: list[Container]) -> None:
-    """Start containers of this stack that were only stopped: the engine does not look whether they run."""
+    """Start containers of this stack that were only stopped, and wait for their servers: the engine does neither."""
+    started = []
     for container in existing:
         if container.belongs_to(stack) and container.state in ("exited", "created") and _stays(settings, container):
             pulumi.log.info(f"starting container {container.name}, which was stopped")
+            # Docker starts no container with a mount whose directory is gone.
+            host.make_private_directory(backup_directory(settings), container.image)
+            host.make_closed_directory(contract.socket_directory(settings.data_directory), container.image)
             containers.start(container.name)
+            started.append(container)
+    for container in started:
+        probe = READY.get(container.labels.get(contract.LABEL_SERVER, ""))
+        if probe:
+            wait_until(container.name, probe(container.name))
 
 
 def _stays(settings: Settings, container: Container) -> bool:
     """Return False where the data directory is declared elsewhere by now: the engine replaces such a container."""
     paths = {contract.data_directory(settings.data_directory, server) for server in contract.SERVERS}
+    paths.add(contract.archive_directory(settings.data_directory, settings.archive.directory))
     return bool(paths & set(container.mounts.values()))
+
+
+def _refuse_replacing(
+    settings: Settings, images: Mapping[str, Image], existing: Mapping[str, Container]
+) -> dict[str, Container]:
+    """Judge before anything is declared: once the engine replaces a container it is too late. A preview only warns.
+
+    Return server -> container of those that the engine is going to replace.
+    """
+    going = {}
+    for server, image in images.items():
+        plan = container_plan(settings, server, image.name)
+        container = existing.get(plan.name)
+        if container is None or not container.running or not container.belongs_to(pulumi.get_stack()):
+            continue
+        why = replacing(plan, container, image.identity)
+        if why:
+            _refuse_cutting_off(settings, {server: plan.name}, f"replacing {plan.name} ({'; '.join(why)}): ")
+            going[server] = container
+    return going
+
+
+def _refuse_cutting_off(settings: Settings, names: Mapping[str, str], doing: str) -> None:
+    network, admin = settings.network.name, settings.postgres.admin_user
+    if not pulumi.runtime.is_dry_run():
+        refuse_disconnecting(names, network, admin, doing)
+        return
+    connected = clients.find(clients.Servers(names, admin, network)).of_applications()
+    if connected:
+        pulumi.log.warn(f"{doing}it cuts off {clients.listed(connected)}; `up` refuses that while they are connected")

@@ -5,28 +5,34 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from dbserver import contract
+from dbserver.docker import certificate
 from dbserver.redis import server
-from infra.server import Properties, ServerProvider
+from infra.server import Properties, ServerProvider, certificate_found, patiently
 
 
 class RedisProvider(ServerProvider):
-    """Waits until Redis answers and brings its settings in line while it runs."""
+    """Waits until Redis answers and brings its settings and its certificate in line while it runs."""
+
+    compared = (*ServerProvider.compared, "certificate")
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
         running = server.Server(props["container"], props["adminUser"])
         version = running.wait()["redis_version"]
+        pem = props.get("certificate")
+        if pem and not certificate.in_place(running.container, contract.REDIS, pem):
+            certificate.write(props["configDirectory"], pem, props["image"], contract.REDIS)
         server.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
+        if pem:
+            server.load_certificate(running)
         return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:
-        """Return the settings in force."""
-        return {
-            **props,
-            "settings": server.actual_settings(
-                server.Server(props["container"], props["adminUser"]), props["settings"]
-            ),
-        }
+        """Return the settings in force, and no certificate where the server has another one."""
+        running = server.Server(props["container"], props["adminUser"])
+        found = patiently(running.wait, lambda: server.actual_settings(running, props["settings"]))
+        return {**props, "settings": found, **certificate_found(props, contract.REDIS)}
 
 
 class RedisServer(Resource, module="db-server", name="RedisServer"):
@@ -35,5 +41,5 @@ class RedisServer(Resource, module="db-server", name="RedisServer"):
     container: pulumi.Output[str]
     version: pulumi.Output[str]
 
-    def __init__(self, resource_name: str, props: dict[str, Any]) -> None:
-        super().__init__(RedisProvider(), resource_name, {**props, "version": None})
+    def __init__(self, resource_name: str, props: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        super().__init__(RedisProvider(), resource_name, {**props, "version": None}, opts)

@@ -5,9 +5,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from dbserver import execute
-from dbserver.redis import access, commands, server
-from infra.server import Properties, ServerProvider
+from dbserver.redis import access, server
+from infra.server import Properties, ServerProvider, patiently
 
 
 class RedisUsersProvider(ServerProvider):
@@ -18,17 +17,17 @@ class RedisUsersProvider(ServerProvider):
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""
         running = server.Server(props["container"], props["adminUser"])
-        local = execute.run(commands.admin_hash(props["container"]), timeout=server.COMMAND_SECONDS).stdout.strip()
+        before = server.rules_before(running)
         tenants = None if props["open"] else [access.Tenant(**tenant) for tenant in props["tenants"]]
-        hashes = [local, access.hashed(props["adminPassword"])]
-        rules = access.rules(props["adminUser"], hashes, tenants, running.command("ACL", "CAT").split())
-        server.apply_rules(running, rules, props["configDirectory"], props["image"])
-        return {**props, "loaded": server.loaded_rules(running), "drift": ""}
+        hashes = [before.local_hash, access.hashed(props["adminPassword"])]
+        rules = access.rules(props["adminUser"], hashes, tenants, before.known)
+        loaded = server.apply_rules(running, before.text, rules, props["configDirectory"], props["image"])
+        return {**props, "loaded": loaded, "drift": ""}
 
     def observe(self, props: Properties) -> Properties:
         """Return what differs from the rules that were loaded."""
         running = server.Server(props["container"], props["adminUser"])
-        same = server.loaded_rules(running) == props["loaded"]
+        same = patiently(running.wait, lambda: server.loaded_rules(running)) == props["loaded"]
         return {**props, "drift": "" if same else "users were changed by hand"}
 
 

@@ -6,14 +6,15 @@ that import little, because the engine starts a process of its own for them.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dbserver.docker import containers
+from dbserver.docker import certificate, containers
 from dbserver.errors import DbServerError
 
 Properties = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 class ServerError(Exception):
@@ -28,11 +29,26 @@ def told(action: Callable[[Properties], Properties], props: Properties) -> Prope
         raise ServerError(str(fault)) from None
 
 
+def patiently(wait: Callable[[], object], ask: Callable[[], Answer]) -> Answer:
+    """Ask a running server; one that does not answer may be recovering: it is waited for, and asked once more."""
+    try:
+        return ask()
+    except DbServerError:
+        wait()
+        return ask()
+
+
+def certificate_found(props: Properties, server: str) -> Properties:
+    """Return no certificate where the running server's file is another one than the state's, or open to others."""
+    wanted = props.get("certificate")
+    return {"certificate": ""} if wanted and not certificate.in_place(props["container"], server, wanted) else {}
+
+
 class ServerProvider(ResourceProvider):
     """Converges on create and update; compares on read; leaves the server alone on delete."""
 
     serialize_as_secret_always = False
-    compared: tuple[str, ...] = ("container", "containerId", "settings")
+    compared: tuple[str, ...] = ("container", "containerId", "processes", "settings")
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
@@ -44,11 +60,11 @@ class ServerProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """The server answers with its declared settings, or this fails."""
-        return CreateResult(props["container"], told(self.converge, props))
+        return CreateResult(props["container"], told(self._brought_in_line, props))
 
     def update(self, _id: str, _olds: Properties, news: Properties) -> UpdateResult:
         """As create: converging is the same from every state."""
-        return UpdateResult(told(self.converge, news))
+        return UpdateResult(told(self._brought_in_line, news))
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Any compared property that differs is brought in line in place."""
@@ -59,4 +75,12 @@ class ServerProvider(ResourceProvider):
         found = containers.inspect([props["container"]]).get(props["container"])
         if found is None or not found.running or found.id != props["containerId"]:
             return ReadResult(id_, props)
-        return ReadResult(id_, told(self.observe, props))
+        limit = {"processes": found.pids} if "processes" in props else {}
+        return ReadResult(id_, {**told(self.observe, props), **limit})
+
+    def _brought_in_line(self, props: Properties) -> Properties:
+        converged = self.converge(props)
+        # The provider of containers knows no such limit; Docker sets none of a container that is just down.
+        if "processes" in props:
+            containers.limit_processes(props["container"], int(props["processes"]))
+        return converged

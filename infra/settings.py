@@ -1,24 +1,33 @@
 """The whole configuration, typed; every fault is reported at once, each with its path."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 from dbserver import contract
 from dbserver.applications import Budget
+from dbserver.archive import plan as archive
+from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
 from dbserver.redis import settings as redis_settings
+from dbserver.units import MIB, parse_bytes, parse_seconds
 from infra.application_settings import Application, application_faults, written_once
+from infra.offsite_settings import Offsite
+from infra.tls_settings import Tls, tls_faults
 from infra.types import (
-    MIB,
+    BackupPath,
     DockerName,
     HostPath,
     ImageName,
     Memory,
     PasswordText,
+    Period,
     Port,
+    Recipient,
     RoleName,
+    Schedule,
     Section,
     SettingName,
     SettingValue,
@@ -49,7 +58,7 @@ class Postgres(Section):
     container_name: DockerName = contract.DEFAULT_CONTAINER[contract.POSTGRES]
     port: Port = contract.DEFAULT_PORT[contract.POSTGRES]
     admin_user: RoleName = contract.DEFAULT_ADMIN
-    memory: Memory = Field(default=1024 * MIB, ge=256 * MIB)
+    memory: Memory = Field(default=parse_bytes(contract.DEFAULT_MEMORY[contract.POSTGRES]), ge=256 * MIB)
     max_connections: int | None = Field(default=None, ge=10, le=10000)
     admin_reserve: int = Field(default=10, ge=1, le=1000)
     settings: dict[SettingName, SettingValue] = Field(default_factory=dict)
@@ -86,8 +95,8 @@ class Redis(Section):
     image: ImageName = contract.DEFAULT_IMAGE[contract.REDIS]
     container_name: DockerName = contract.DEFAULT_CONTAINER[contract.REDIS]
     port: Port = contract.DEFAULT_PORT[contract.REDIS]
-    memory: Memory = Field(default=256 * MIB, ge=32 * MIB)
-    eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]
+    memory: Memory = Field(default=parse_bytes(contract.DEFAULT_MEMORY[contract.REDIS]), ge=32 * MIB)
+    eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]  # the policies stand in one place
     persistence: redis_settings.Persistence = "append-only"
     access: Literal["open", "password"] = "open"
 
@@ -97,15 +106,31 @@ class Redis(Section):
         return redis_settings.derived(self.memory, self.eviction_policy, self.persistence)
 
 
+class Archive(Section):
+    """The continuous archive. `keep` is in seconds; `base_backup` cron's five fields, in UTC."""
+
+    enabled: bool = False
+    container_name: DockerName = contract.DEFAULT_CONTAINER[contract.ARCHIVE]
+    directory: HostPath | None = None
+    keep: Period = int(parse_seconds(archive.DEFAULT_KEEP))
+    base_backup: Schedule = schedule.fields(archive.DEFAULT_BASE_BACKUP)
+    synchronous: bool = False
+
+
 class Settings(Section):
     """The stack's whole configuration."""
 
     network: Network = Field(default_factory=Network)
     data_directory: HostPath = contract.DEFAULT_DATA_DIRECTORY
+    backup_directory: BackupPath = contract.DEFAULT_BACKUP_DIRECTORY
+    backup_recipients: list[Recipient] = Field(default_factory=list)
+    offsite: Offsite = Field(default_factory=Offsite)
     stand_ins: bool = False
     admin_password: PasswordText | None = None
     postgres: Postgres = Field(default_factory=Postgres)
     redis: Redis = Field(default_factory=Redis)
+    archive: Archive = Field(default_factory=Archive)
+    tls: Tls = Field(default_factory=Tls)
     applications: list[Application] = Field(default_factory=list)
 
 
@@ -126,6 +151,8 @@ def load(values: Mapping[str, Any]) -> Settings:
         budget=settings.postgres.budget(settings.applications),
         access=settings.redis.access,
     )
+    now = datetime.now(UTC)
+    faults += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
     if faults:
         raise SettingsError(faults)
     return settings

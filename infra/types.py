@@ -6,18 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pyrage import RecipientError, x25519
 
+from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
-
-MIB = 1024 * 1024
-UNITS = {"": 1, "k": 1024, "m": MIB, "g": 1024 * MIB, "t": 1024 * 1024 * MIB}
-
-
-def _bytes(value: object) -> object:
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmgt]?)(?:i?b)?", str(value).strip().lower())
-    if not match:
-        raise ValueError("should be an amount of memory such as 512m or 2g")
-    return int(float(match[1]) * UNITS[match[2]])
+from dbserver.units import parse_bytes, parse_seconds
 
 
 def _text(value: object) -> object:
@@ -40,12 +33,28 @@ def _normal_path(value: str) -> str:
     return value
 
 
-Memory = Annotated[int, BeforeValidator(_bytes)]
+def _recipient(value: str) -> str:
+    try:
+        x25519.Recipient.from_str(value)
+    except RecipientError:
+        raise ValueError("is no public key of age's: age-keygen -y prints one") from None
+    return value
+
+
+def _period(value: object) -> object:
+    return int(parse_seconds(value)) if isinstance(value, str) else value
+
+
+Period = Annotated[int, BeforeValidator(_period), Field(ge=60, le=10 * 366 * 86400)]
+Schedule = Annotated[str, AfterValidator(schedule.fields)]
+Memory = Annotated[int, BeforeValidator(parse_bytes)]
+Recipient = Annotated[str, AfterValidator(_recipient)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DockerName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$")]
 ImageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9_./:@-]*$", max_length=255)]
 RoleName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 HostPath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:,]*[^\x00-\x1f:,/]$"), AfterValidator(_normal_path)]
+BackupPath = Annotated[str, Field(pattern=r"^[^\x00-\x1f:,]*[^\x00-\x1f:,/]$"), AfterValidator(_normal_path)]
 ApplicationName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 ExtensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 RedisPrefix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,64}$")]

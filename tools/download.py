@@ -31,7 +31,7 @@ def archive(version: str, system: str, machine: str) -> str | None:
 def unreachable() -> str:
     """Return why the site cannot be reached, or nothing; a closed network is noticed within seconds."""
     import urllib.error  # noqa: PLC0415  nothing to do must not wait for this import
-    import urllib.request  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415  as above
 
     try:
         with urllib.request.urlopen(SITE, timeout=CONNECT_SECONDS):
@@ -46,7 +46,7 @@ def unreachable() -> str:
 def engine(steps: Steps, version: str, programs: Sequence[str], target: Path) -> str:
     """Download a release and put its programs into the folder; return why that failed, or nothing."""
     import http.client  # noqa: PLC0415  as above
-    import platform  # noqa: PLC0415
+    import platform  # noqa: PLC0415  as above
 
     address = archive(version, platform.system(), platform.machine())
     if address is None:
@@ -64,9 +64,9 @@ def engine(steps: Steps, version: str, programs: Sequence[str], target: Path) ->
 
 
 def _fetch(address: str, target: Path, line: Callable[[str], None]) -> None:
-    import urllib.request  # noqa: PLC0415
+    import urllib.request  # noqa: PLC0415  as above
 
-    with urllib.request.urlopen(address, timeout=READ_SECONDS) as answer, target.open("wb") as file:  # noqa: S310
+    with urllib.request.urlopen(address, timeout=READ_SECONDS) as answer, target.open("wb") as file:  # noqa: S310  of SITE
         while chunk := answer.read(CHUNK):
             file.write(chunk)
             line(f"{file.tell() >> 20} MB")

@@ -13,6 +13,9 @@ _dbserver_environment() {
     fi
     _dbserver_path
     export PULUMI_SKIP_UPDATE_CHECK=true
+    case ${PULUMI_PYTHON_CMD:-} in
+        '' | */tools/engine/python) export PULUMI_PYTHON_CMD="$_dbserver_root/tools/engine/python" ;;
+    esac
     # An empty PULUMI_CONFIG_PASSPHRASE is a passphrase to Pulumi, so whoever set either variable has chosen.
     if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then
         _dbserver_passphrase "$_dbserver_root/.state" || return 1

@@ -54,15 +54,21 @@ def engine(steps: Steps, machine: Machine, programs: Sequence[str]) -> None:
         if name in SCRIPT_SOURCES:
             _copy_script(steps, go, environment, target)
         elif name == "pulumi":
-            _build(steps, command(go, CLI, building(target), linked=VERSION_FLAG), "cli", environment, target)
+            _build(steps, command(go, CLI, building(target), linked=VERSION_FLAG), SOURCES / "cli", environment, target)
         else:
-            _build(steps, command(go, LANGUAGE, building(target)), "language", environment, target)
+            _build(steps, command(go, LANGUAGE, building(target)), SOURCES / "language", environment, target)
 
 
 def plugin(steps: Steps, machine: Machine, target: Path) -> None:
     """Build the docker plugin into the cache. Raises DbServerError."""
     go, environment = toolchain(steps, machine)
-    _build(steps, command(go, ".", building(target), tags="no_compose"), "plugin", environment, target)
+    _build(steps, command(go, ".", building(target), tags="no_compose"), SOURCES / "plugin", environment, target)
+
+
+def program(steps: Steps, machine: Machine, package: str, source: Path, target: Path) -> None:
+    """Build a package that the go.mod in `source` pins. Raises DbServerError."""
+    go, environment = toolchain(steps, machine)
+    _build(steps, command(go, package, building(target)), source, environment, target)
 
 
 def building(target: Path) -> Path:
@@ -95,10 +101,10 @@ def _install_go(steps: Steps, own: Path) -> None:
     (own / "package.building").rename(own / "package")
 
 
-def _build(steps: Steps, argv: list[str], folder: str, environment: dict[str, str], target: Path) -> None:
+def _build(steps: Steps, argv: list[str], source: Path, environment: dict[str, str], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     steps.say(f"{target.name}: building it, because the cache has none; log: {steps.log(f'building {target.name}')}")
-    steps.run(f"building {target.name}", argv, environment=environment, directory=SOURCES / folder, hint=HINT)
+    steps.run(f"building {target.name}", argv, environment=environment, directory=source, hint=HINT)
     building(target).chmod(0o755)
     building(target).replace(target)
 

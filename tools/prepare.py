@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dbserver import contract
 from dbserver.errors import CommandError, DbServerError, Exit, UsageError
-from tools import docker_engine, docker_plugin, images, pulumi_engine
+from tools import actionlint, docker_engine, docker_plugin, images, pulumi_engine
 from tools.machine import Machine, Missing, here, report
 from tools.steps import Steps
 
@@ -18,6 +18,7 @@ class Options:
 
     stack: str | None = None
     install: bool = True
+    dev: bool = False
     without_environment: str = ""
 
 
@@ -32,7 +33,7 @@ def parse(arguments: Sequence[str]) -> Options:
                 raise UsageError("--stack needs the name of a stack", "--stack dev")
         elif word == "--without-environment":
             lacking = next(words, "")
-    return Options(stack, "--no-install" not in arguments, lacking)
+    return Options(stack, "--no-install" not in arguments, "--dev" in arguments, lacking)
 
 
 def wanted_images(options: Options) -> tuple[list[str], bool]:
@@ -75,12 +76,16 @@ def prepare(arguments: Sequence[str], steps: Steps, machine: Machine) -> int:
     names, stand_ins = wanted_images(options)
     lacking = [Missing(*line.split("|", 2)) for line in options.without_environment.splitlines()]
     missing = lacking + survey(machine, names, stand_ins=stand_ins)
+    if options.dev and (checker := actionlint.missing(machine)):
+        missing.append(checker)
     if missing and not options.install:
         steps.say(report(missing))
         return Exit.FAILED
     if missing:
         with alone(steps, machine):
             provide(steps, machine, names, stand_ins=stand_ins)
+            if options.dev:
+                actionlint.provide(steps, machine)
     if engine := pulumi_engine.find(machine)[0]:
         pulumi_engine.prefer(engine, machine)
     return Exit.DONE

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from dbserver import execute
 from dbserver.errors import DbServerError
+from dbserver.units import duration
 
 BEAT_SECONDS = 15.0
 AGAIN = "correct that, then run ./scripts/start.sh again: what is finished is kept"
@@ -18,8 +19,7 @@ AGAIN = "correct that, then run ./scripts/start.sh again: what is finished is ke
 
 def beat(what: str, seconds: float, last: str) -> str:
     """Return the line that says a long step is still at work."""
-    elapsed = f"{seconds / 60:.0f} min {seconds % 60:02.0f} s" if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004
-    return f"  {what}: {elapsed}" + (f", {last.strip()[:100]}" if last.strip() else "")
+    return f"  {what}: {duration(seconds)}" + (f", {last.strip()[:100]}" if last.strip() else "")
 
 
 class Steps:
@@ -35,9 +35,9 @@ class Steps:
         self.stream.write(text + "\n")
         self.stream.flush()
 
-    def run(self, what: str, argv: Sequence[str], *, hint: str = AGAIN, **options: object) -> None:
+    def run(self, what: str, argv: Sequence[str], *, hint: str = AGAIN, **options: Any) -> None:
         """Run a program as `attempt` does; raises DbServerError with its last lines and its log where it fails."""
-        status, last = self.attempt(what, argv, **options)  # type: ignore[arg-type]
+        status, last = self.attempt(what, argv, **options)
         if status != 0:
             raise DbServerError(f"{what} failed (exit status {status}):\n{last}\nfull log: {self.log(what)}", hint)
 
@@ -94,7 +94,7 @@ class Steps:
     @contextmanager
     def _spinner(self, what: str) -> Iterator[Callable[[str], None]]:
         from rich.console import Console  # noqa: PLC0415  nothing to do must not wait for this import
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415  as above
 
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
         with Progress(*columns, console=Console(file=self.stream), transient=True) as progress:

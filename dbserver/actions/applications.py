@@ -1,42 +1,20 @@
 """list, info, env, drop: the applications on the server."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from dbserver import contract, engine, locks
 from dbserver.applications import Application
+from dbserver.backups import making
+from dbserver.backups.making import Wanted
+from dbserver.backups.store import Store
 from dbserver.declared import Declared
-from dbserver.errors import CommandError, NotRunningError, RefusedError, UsageError
-from dbserver.postgres import access, sql
+from dbserver.errors import RefusedError
+from dbserver.postgres import access, sql, swap
 from dbserver.postgres.server import Server
-from dbserver.results import ApplicationInfo, Applications, Dropped, Environment
-
-
-def registered(declared: Declared) -> list[Application]:
-    """Return the applications that the server knows. Raises NotRunningError where it does not answer."""
-    server = _server(declared)
-    server.answer()
-    try:
-        rows = json.loads(server.query(access.REGISTERED, declared.admin))
-    except CommandError as fault:
-        if "does not exist" in fault.output:
-            return []
-        raise
-    return [Application(**row) for row in rows]
-
-
-def one(declared: Declared, name: str) -> Application:
-    """Return an application by name. Raises UsageError with the known names."""
-    known = registered(declared)
-    for application in known:
-        if application.name == name:
-            return application
-    raise unknown(name, [application.name for application in known])
-
-
-def unknown(name: str, known: list[str]) -> UsageError:
-    """Return the error for a name that nobody knows."""
-    return UsageError(f"there is no application {name}", f"one of: {', '.join(sorted(known)) or 'none is declared'}")
+from dbserver.registry import one, registered, variables
+from dbserver.results.applications import ApplicationInfo, Applications, Dropped, Environment
 
 
 def list_applications(declared: Declared) -> Applications:
@@ -58,29 +36,39 @@ def info(declared: Declared, name: str) -> ApplicationInfo:
 
 def environment(declared: Declared, name: str) -> Environment:
     """Return what an application needs to connect, from the stack's outputs."""
-    engine.require()
-    known = engine.outputs(declared.stack, secrets=True).get("applications")
-    if not isinstance(known, dict):
-        raise NotRunningError(f"stack {declared.stack} has no outputs yet", "./scripts/start.sh")
-    if name not in known:
-        raise unknown(name, list(known))
-    return Environment(name, tuple(known[name].items()))
+    return Environment(name, tuple(variables(declared, name).items()))
 
 
 def drop(declared: Declared, name: str) -> Dropped:
-    """Destroy an application's database and role; it must be declared no more and no client connected.
+    """Back up and then destroy an application's database and role; it must be declared no more, no client connected.
 
-    Raises RefusedError where either does not hold.
+    What its restores have kept goes too: the role could not be dropped. Raises RefusedError where either does not
+    hold, DbServerError where the backup fails; then nothing is destroyed.
     """
-    with locks.held(engine.STATE / "locks", declared.stack, "drop"):
+    directory = engine.STATE / "locks"
+    with locks.held(directory, declared.stack, "drop"):
         application = one(declared, name)
         _refuse_declared(declared, application)
         found = _info(application, _usage(declared, [application]))
         if found.connections:
             hint = "stop its containers, then drop it"
             raise RefusedError(f"{found.connections} clients are connected to {application.database}", hint)
-        _server(declared).query(access.drop(application), declared.admin)
-    return Dropped(declared.stack, name, application.database, application.role, found.size_bytes)
+        with locks.held(directory, f"{declared.stack}.{name}", "drop"):
+            backup = _backed_up(declared, application) if found.exists else ""
+            _forget_kept(declared, name)
+            _server(declared).query(access.drop(application), declared.admin)
+    return Dropped(declared.stack, name, application.database, application.role, found.size_bytes, backup)
+
+
+def _backed_up(declared: Declared, application: Application) -> str:
+    wanted = Wanted(application.database, application.name, note="before it was dropped")
+    return making.make(_server(declared), Store(Path(declared.backup_directory), declared.backup_recipients), wanted).id
+
+
+def _forget_kept(declared: Declared, name: str) -> None:
+    server = _server(declared)
+    for row in json.loads(server.query(swap.REGISTRY + swap.registered(name), declared.admin)):
+        server.query(swap.forget(row["name"]), declared.admin)
 
 
 def _refuse_declared(declared: Declared, application: Application) -> None:

@@ -1,72 +1,222 @@
-"""status: what runs, and what each server answers to a real query."""
+"""status: what runs, what each server answers to a real query, what it uses, and what is not as declared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
-from dbserver import contract
+from dbserver import contract, execute, validity
+from dbserver.archive.standing import standing
+from dbserver.backups import evidence, timers
+from dbserver.backups.store import DRILL, Backup, Store
 from dbserver.declared import Declared
-from dbserver.docker import containers
+from dbserver.docker import containers, images, usage
 from dbserver.docker.containers import Container
-from dbserver.errors import DbServerError
-from dbserver.postgres.server import Server as Postgres
-from dbserver.redis.server import Server as Redis
-from dbserver.results import ServerStatus, Status
+from dbserver.docker.images import Local
+from dbserver.docker.usage import Usage
+from dbserver.errors import CommandError, DbServerError
+from dbserver.execute import Finished
+from dbserver.offsite import record
+from dbserver.plan import differences
+from dbserver.postgres import usage as postgres
+from dbserver.redis import usage as redis
+from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status, Validity
+
+# What is asked in a container ends itself before.
+LIMIT_SECONDS = usage.ANSWER_SECONDS + 2
+TIMED_OUT = 124
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said. `text` is empty where it did not answer, and `fault` says why."""
+
+    usage: Usage
+    text: str = ""
+    version: str = ""
+    fault: str = ""
+    postgres: PostgresUse | None = None
+    redis: RedisUse | None = None
 
 
 def status(declared: Declared) -> Status:
-    """Return the state of both servers. Raises NotRunningError where the daemon does not answer."""
-    found = containers.inspect(list(declared.containers.values()))
+    """Return the state of both servers. Raises NotRunningError where the daemon does not answer.
+
+    Everything is asked at once: nearly all of the time goes into starting commands in containers.
+    """
     with ThreadPoolExecutor() as pool:
-        servers = pool.map(lambda server: _server(declared, server, found), contract.SERVERS)
-        return Status(declared.stack, tuple(servers))
+        local = pool.submit(_images, declared)
+        backups = pool.submit(_backups, declared)
+        archived = pool.submit(standing, declared, sizes=False) if declared.archive else None
+        copied = pool.submit(record.seen, declared, datetime.now(UTC))
+        answers = {server: pool.submit(ASK[server], declared) for server in contract.SERVERS}
+        certified = {server: pool.submit(_certified, declared, server) for server in declared.outside}
+        found = containers.inspect(list(declared.containers.values()))
+        servers = []
+        for server in contract.SERVERS:
+            container = found.get(declared.containers[server])
+            if container is None:
+                servers.append(_missing(declared, server))
+                continue
+            drift = _differences(declared, server, container, local.result().get(server, Local()))
+            known = _server(server, container, answers[server].result(), drift)
+            servers.append(replace(known, certificate=certified[server].result() if server in certified else None))
+        scheduled = timers.read(declared.stack, datetime.now().astimezone())
+        return Status(
+            stack=declared.stack,
+            servers=tuple(servers),
+            backups=backups.result(),
+            schedule=scheduled if scheduled.fields else None,
+            archive=archived.result() if archived else None,
+            offsite=copied.result(),
+        )
 
 
-def _server(declared: Declared, server: str, found: dict[str, Container]) -> ServerStatus:
+def _certified(declared: Declared, server: str) -> Validity | None:
+    try:
+        return validity.of(declared.containers[server], server, datetime.now(UTC))
+    except CommandError:
+        return None
+
+
+def _missing(declared: Declared, server: str) -> ServerStatus:
     name = declared.containers[server]
-    container = found.get(name)
-    answers, version, fault = _ask(declared, server, container)
+    return ServerStatus(
+        server, name, state="missing", health="", answers="", version="", address=_address(server, name), published="",
+        image="", data="", fault=f"container {name} does not exist",
+    )  # fmt: skip
+
+
+def _server(server: str, container: Container, said: Answer, drift: tuple[str, ...]) -> ServerStatus:
+    answer = said if container.running else Answer(Usage(), fault=_why_stopped(container))
     return ServerStatus(
         server=server,
-        container=name,
-        state=container.state if container else "missing",
-        health=container.health if container else "",
-        answers=answers,
-        version=version,
-        address=f"{name}:{contract.INNER_PORT[server]}",
-        published=_published(container),
-        image=container.image if container else "",
-        data=container.mounts.get(contract.INNER_DATA[server], "") if container else "",
-        fault=fault,
+        container=container.name,
+        state=container.state,
+        health=container.health,
+        answers=answer.text,
+        version=answer.version,
+        address=_address(server, container.name),
+        published=", ".join(f"{each.address}:{each.port}" for each in container.published),
+        image=container.image,
+        data=container.mounts.get(contract.INNER_DATA[server], ""),
+        fault=answer.fault,
+        uptime_seconds=_uptime(container),
+        restarts=container.restarts,
+        oom_kills=max(answer.usage.oom_kills or 0, int(container.oom_killed)),
+        memory_used_bytes=answer.usage.memory_used,
+        memory_limit_bytes=container.memory or None,
+        disk_free_bytes=answer.usage.disk_free,
+        disk_total_bytes=answer.usage.disk_total,
+        inodes_free=answer.usage.inodes_free,
+        differences=drift,
+        postgres=answer.postgres,
+        redis=answer.redis,
     )
 
 
-def _ask(declared: Declared, server: str, container: Container | None) -> tuple[str, str, str]:
-    """Return answer, version and fault."""
-    if container is None:
-        return "", "", f"container {declared.containers[server]} does not exist"
-    if not container.running:
-        killed = ", killed for lack of memory" if container.oom_killed else ""
-        return "", "", f"container is {container.state} (exit code {container.exit_code}{killed})"
+def _ask_postgres(declared: Declared) -> Answer:
+    name = declared.containers[contract.POSTGRES]
+    said = _said(postgres.ask(name, declared.admin), postgres.QUESTION)
+    figures, found = usage.parse(said.stdout), postgres.parse(said.stdout)
+    if found is None:
+        return Answer(figures, fault=f"{name} does not answer: {_reason(said)}")
+    version, use = found
+    return Answer(figures, f"{use.connections} of {use.max_connections} connections", version, postgres=use)
+
+
+def _ask_redis(declared: Declared) -> Answer:
+    name = declared.containers[contract.REDIS]
+    said = _said(redis.ask(name, declared.admin), redis.QUESTION)
+    figures, found = usage.parse(said.stdout), redis.parse(said.stdout)
+    if found is None:
+        return Answer(figures, fault=f"{name} does not answer PONG: {redis.refusal(said.stdout) or _reason(said)}")
+    version, use = found
+    return Answer(figures, "PONG", version, redis=use)
+
+
+ASK: Mapping[str, Callable[[Declared], Answer]] = {contract.POSTGRES: _ask_postgres, contract.REDIS: _ask_redis}
+
+
+def _said(argv: list[str], question: str) -> Finished:
     try:
-        return *ASK[server](declared), ""
-    except DbServerError as fault:
-        return "", "", fault.message
+        return execute.run(argv, stdin=question, timeout=LIMIT_SECONDS, check=False)
+    except CommandError as fault:
+        return Finished(fault.exit_status, "", fault.output)
 
 
-def _ask_postgres(declared: Declared) -> tuple[str, str]:
-    answer = Postgres(declared.containers[contract.POSTGRES], declared.admin).answer()
-    return f"{answer['connections']} of {answer['max_connections']} connections", answer["version"].split()[0]
+def _reason(said: Finished) -> str:
+    """Return the first line that tells why: each of several questions fails with the same words."""
+    if said.status == TIMED_OUT:
+        return f"no answer within {usage.ANSWER_SECONDS} s"
+    lines = said.stderr.strip().splitlines()
+    return lines[0] if lines else f"exit status {said.status}"
 
 
-def _ask_redis(declared: Declared) -> tuple[str, str]:
-    return "PONG", Redis(declared.containers[contract.REDIS], declared.admin).answer()["redis_version"]
+def _why_stopped(container: Container) -> str:
+    killed = ", killed for lack of memory" if container.oom_killed else ""
+    return f"container is {container.state} (exit code {container.exit_code}{killed})"
 
 
-ASK: dict[str, Callable[[Declared], tuple[str, str]]] = {
-    contract.POSTGRES: _ask_postgres,
-    contract.REDIS: _ask_redis,
-}
+def _uptime(container: Container) -> float | None:
+    """Return the seconds since the container's start by this host's clock; never negative where the clocks differ."""
+    if not container.running:
+        return None
+    age = datetime.now(UTC) - datetime.fromisoformat(container.started_at)
+    return round(max(age.total_seconds(), 0.0), 1)
 
 
-def _published(container: Container | None) -> str:
-    return ", ".join(f"{address}:{port}" for address, port in container.published.values()) if container else ""
+def _images(declared: Declared) -> dict[str, Local]:
+    """Return server -> its declared image, a stand-in included, where this machine has it."""
+    names = {
+        server: [image, images.stand_in(image)] if declared.stand_ins else [image]
+        for server, image in declared.images.items()
+    }
+    try:
+        found = images.local([name for several in names.values() for name in several])
+    except DbServerError:
+        return {}
+    return {server: found[name] for server, several in names.items() for name in reversed(several) if name in found}
+
+
+def _differences(declared: Declared, server: str, container: Container, image: Local) -> tuple[str, ...]:
+    plan = declared.plan(server)
+    found = differences(plan, container, image.identity)
+    if not container.belongs_to(declared.stack):
+        stack = container.labels.get(contract.LABEL_STACK)
+        found.append(f"label {contract.LABEL_STACK}: {stack}, declared is {declared.stack}")
+    added = set(container.environment) - image.variables - {entry.partition("=")[0] for entry in plan.environment}
+    if added and container.image_id == image.identity:
+        # Names only: what somebody has added may be a password.
+        found.append(f"environment: {', '.join(sorted(added))} added, declared is none of it")
+    return tuple(found)
+
+
+def _backups(declared: Declared) -> tuple[LastBackup, ...]:
+    """Return the newest backup of each subject, and the declared applications that have none."""
+    try:
+        newest = Store(Path(declared.backup_directory)).newest()
+    except (OSError, DbServerError):
+        newest = []
+    known = [_last_backup(found) for found in newest]
+    without = sorted({*declared.applications} - {each.subject for each in known})
+    return (*known, *map(LastBackup, without))
+
+
+def _last_backup(found: Backup) -> LastBackup:
+    drill = found.note(DRILL)
+    age = datetime.now(UTC) - datetime.fromisoformat(found.manifest.started)
+    return LastBackup(
+        subject=found.manifest.subject,
+        id=found.id,
+        age_seconds=max(int(age.total_seconds()), 0),
+        size_bytes=found.manifest.size,
+        verified=evidence.of(found).verified,
+        drilled=str(drill.get("at", "")),
+        fault=str(drill.get("fault", "")),
+    )
+
+
+def _address(server: str, name: str) -> str:
+    return f"{name}:{contract.INNER_PORT[server]}"

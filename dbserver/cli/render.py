@@ -1,21 +1,22 @@
 """Results as text for people. Pure: a result in, text out."""
 
+import json
 from dataclasses import asdict
 
+from dbserver.cli.render_connections import columns
 from dbserver.errors import UsageError
-from dbserver.results import ApplicationInfo, Applications, Dropped, ServerStatus, Started, Status, Stopped
-
-
-def status(found: Status) -> str:
-    """Return one paragraph per server."""
-    return "\n".join(_server(server) for server in found.servers)
+from dbserver.results import as_dict
+from dbserver.results.applications import ApplicationInfo, Applications, Dropped
+from dbserver.results.servers import LogLine, Restarted, Started, Stopped
+from dbserver.results.status import ServerStatus
+from dbserver.units import duration
 
 
 def started(result: Started) -> str:
     """Return what runs, where, and what to do next."""
     return "\n".join(
         [
-            status(result.status),
+            *(_server(server) for server in result.status.servers),
             f"stack {result.status.stack} is up ({result.seconds} s)",
             "next: ./scripts/status.sh | pulumi stack output | ./scripts/stop.sh",
         ]
@@ -26,6 +27,26 @@ def stopped(result: Stopped) -> str:
     """Return what was stopped."""
     lines = [f"stopped {name}" for name in result.stopped] + [f"{name} did not run" for name in result.not_running]
     return "\n".join([*lines, "data is untouched; ./scripts/start.sh starts again"])
+
+
+def restarted(result: Restarted) -> str:
+    """Return how long each server was away."""
+    lines = [f"{away.container} restarted; {_away(away.seconds)}" for away in result.servers]
+    lines += [f"cut off: {', '.join(result.disconnected)}"] if result.disconnected else []
+    return "\n".join([*lines, f"stack {result.stack} answers again ({result.seconds} s in all)"])
+
+
+def log_line(line: LogLine, form: str) -> str:
+    """Return one line of a log."""
+    if form == "json":
+        return json.dumps(as_dict(line))
+    return f"{line.server:<8} {line.time[:19]}  {line.line}"
+
+
+def _away(seconds: float | None) -> str:
+    if seconds is None:
+        return "how long it was away was not measured: its published port does not answer from here"
+    return f"away for {duration(seconds)}, measured by a client"
 
 
 def _server(server: ServerStatus) -> str:
@@ -48,10 +69,7 @@ def applications(found: Applications) -> str:
     """Return a table, one application a line."""
     rows = [("APPLICATION", "DATABASE", "ROLE", "SIZE", "CONNECTIONS")]
     rows += [(each.name, each.database, each.role, _size(each), _connections(each)) for each in found.applications]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(columns(rows))
 
 
 def application(found: ApplicationInfo) -> str:
@@ -79,7 +97,9 @@ def field(found: ApplicationInfo, name: str) -> str:
 
 def dropped(result: Dropped) -> str:
     """Return what is gone."""
-    return f"dropped database {result.database} and role {result.role}; the keys of {result.application} in Redis stay"
+    backup = f"; backed up before as {result.backup}" if result.backup else ""
+    kept = f"the keys of {result.application} in Redis stay"
+    return f"dropped database {result.database} and role {result.role}; {kept}{backup}"
 
 
 def _size(found: ApplicationInfo) -> str:

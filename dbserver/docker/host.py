@@ -27,8 +27,9 @@ echo "exists $([ -d "$dir" ] && echo 1 || echo 0)"
 echo "uid $(id -u "$user")"
 probe=$dir; while [ ! -d "$probe" ]; do probe=$(dirname "$probe"); done
 echo "free $(( $(stat -fc '%a * %S' "$probe") ))"
+for each in "$dir".[0-9]*-*; do [ -d "$each" ] && echo "beside $(basename "$each")"; done
 [ -d "$dir" ] || exit 0
-for file in PG_VERSION dump.rdb appendonlydir appendonly.aof; do
+for file in PG_VERSION dump.rdb appendonlydir appendonly.aof .line; do
     [ -e "$dir/$file" ] && echo "file $file $(stat -c %u "$dir/$file")"
 done
 [ -f "$dir/PG_VERSION" ] && echo "version $(cat "$dir/PG_VERSION")"
@@ -62,7 +63,10 @@ class Occupant:
 
 @dataclass(frozen=True)
 class Directory:
-    """What a data directory holds. `server_uid` is the uid under which the image runs its server."""
+    """What a data directory holds. `server_uid` is the uid under which the image runs its server.
+
+    `beside` are the names of directories that upgrades have kept.
+    """
 
     path: str
     exists: bool = False
@@ -72,6 +76,7 @@ class Directory:
     version: str = ""
     owners: tuple[tuple[str, int], ...] = ()
     occupants: tuple[Occupant, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def holds(self, name: str) -> bool:
         """True where a file or directory of this name is in it."""
@@ -87,6 +92,14 @@ def inspect_directory(path: str, image: str, user: str) -> Directory:
     options = ["--pid", "host", "--cap-add", "SYS_PTRACE", "--mount", "type=bind,source=/,target=/host,readonly"]
     argv = [*helper_argv(image, options), "-c", INSPECT, "sh", user, f"/host{path}"]
     return parse_directory(path, execute.run(argv, timeout=HELPER_SECONDS).stdout)
+
+
+def held_files(path: str, names: Sequence[str], image: str, user: str) -> set[str]:
+    """Return which of these a data directory holds. A server waits for the answer: no helper runs where none must."""
+    if _direct():
+        return {name for name in names if (Path(path) / name).exists()}
+    found = inspect_directory(path, image, user)
+    return {name for name in names if found.holds(name)}
 
 
 def parse_directory(path: str, printed: str) -> Directory:
@@ -106,6 +119,7 @@ def parse_directory(path: str, printed: str) -> Directory:
             for row in rows
             if row[0] == "occupant"
         ),
+        beside=tuple(row[1] for row in rows if row[0] == "beside"),
     )
 
 
@@ -125,7 +139,7 @@ def write_files(
         kept = once if all((path / name).exists() for name in once) else ()
         for name, text in files.items():
             if name not in kept:
-                _replace_file(path / name, text, _mode(name, private))
+                replace_file(path / name, text, _mode(name, private))
         return
     options = ["--volume", f"{path.parent}:/target"]
     argv = [*helper_argv(image, options), "-c", WRITE, "sh", path.name, *once]
@@ -152,10 +166,12 @@ def _empty_directory(path: Path) -> Directory | None:
         return None
     probe = next(parent for parent in (path, *path.parents) if parent.is_dir())
     room = os.statvfs(probe)
-    return Directory(str(path), exists=path.is_dir(), free_bytes=room.f_bavail * room.f_frsize)
+    kept = tuple(sorted(each.name for each in path.parent.glob(f"{path.name}.[0-9]*-*")))
+    return Directory(str(path), exists=path.is_dir(), free_bytes=room.f_bavail * room.f_frsize, beside=kept)
 
 
-def _replace_file(path: Path, text: str, mode: int) -> None:
+def replace_file(path: Path, text: str, mode: int) -> None:
+    """Write a file of this machine, in place by one rename."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode)
@@ -183,3 +199,33 @@ def make_directory(path: str, image: str) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
         return
     execute.run([*helper_argv(image, ["--volume", f"{path}:/target"]), "-c", "true"], timeout=HELPER_SECONDS)
+
+
+def make_closed_directory(path: str, image: str) -> None:
+    """Make a directory that every user of a container may write to, in one that is closed to everybody but root."""
+    closed = Path(path).parent
+    if _direct():
+        Path(path).mkdir(parents=True, exist_ok=True)
+        closed.chmod(0o700)
+        Path(path).chmod(0o1777)
+        return
+    make = 'chmod 0700 /target && mkdir -p "/target/$1" && chmod 1777 "/target/$1"'
+    argv = [*helper_argv(image, ["--volume", f"{closed}:/target"]), "-c", make, "sh", Path(path).name]
+    execute.run(argv, timeout=HELPER_SECONDS)
+
+
+def make_owned_directory(path: str, image: str, user: str) -> None:
+    """Make a directory of the host where it is missing; a user of the image alone has it."""
+    own = 'chown "$1" /target && chmod 0700 /target'
+    argv = [*helper_argv(image, ["--volume", f"{path}:/target"]), "-c", own, "sh", user]
+    execute.run(argv, timeout=HELPER_SECONDS)
+
+
+def make_private_directory(path: str, image: str) -> None:
+    """Make a directory of the host where it is missing, its user's alone where the daemon is on this machine."""
+    if Path(path).is_dir():
+        return
+    if os.environ.get("DOCKER_HOST", "unix:").startswith("unix:"):
+        Path(path).mkdir(mode=0o700, parents=True)
+        return
+    make_directory(path, image)

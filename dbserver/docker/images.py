@@ -1,12 +1,16 @@
 """Images: what is here, what can be pulled, and the stand-ins for machines behind a closed network."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbserver import contract, execute
-from dbserver.errors import DbServerError
+from dbserver.errors import DbServerError, UsageError
 
 PULL_SECONDS = 900
+# postgres:17, example.com:5000/postgres:17.6-bookworm
+TAGGED = re.compile(r"(?P<name>.+):\d+(?:\.\d+)*(?P<variant>(?:-[\w.-]+)?)")
 
 
 @dataclass(frozen=True)
@@ -18,9 +22,25 @@ class Image:
     major: str
 
 
+@dataclass(frozen=True)
+class Local:
+    """An image on this machine: its content's digest, and the names of the variables that it sets."""
+
+    identity: str = ""
+    variables: frozenset[str] = frozenset()
+
+
 def stand_in(name: str) -> str:
     """Return the name of the local image that may stand in for an official one."""
     return contract.STAND_IN_PREFIX + name
+
+
+def of_major(name: str, major: int) -> str:
+    """Return the name of the same image with another major version. Raises UsageError where the tag names none."""
+    found = TAGGED.fullmatch(name)
+    if found is None or "/" in found["variant"]:
+        raise UsageError(f"the tag of {name} is no version", f"--image NAME, with the image of PostgreSQL {major}")
+    return f"{found['name']}:{major}{found['variant']}"
 
 
 def find(name: str) -> Image | None:
@@ -30,6 +50,26 @@ def find(name: str) -> Image | None:
         return None
     found = json.loads(shown.stdout)[0]
     return Image(name, found["Id"], _major(name, found.get("Config") or {}))
+
+
+def local(names: Sequence[str]) -> dict[str, Local]:
+    """Return those of these images that are on this machine, by one command."""
+    shown = execute.run(["docker", "image", "inspect", *names], check=False, timeout=30)
+    found: dict[str, Local] = {}
+    for entry in json.loads(shown.stdout or "[]"):
+        known = {entry["Id"], *(entry.get("RepoTags") or ()), *(entry.get("RepoDigests") or ())}
+        environment = (entry.get("Config") or {}).get("Env") or ()
+        image = Local(entry["Id"], frozenset(variable.partition("=")[0] for variable in environment))
+        # A name without a tag means this one.
+        found |= {name: image for name in names if {name, f"{name}:latest"} & known}
+    return found
+
+
+def held(name: str, *, stand_ins: bool) -> Local:
+    """Return the image of this name on this machine, or its stand-in where that is allowed; nothing where none is."""
+    names = [name, *([stand_in(name)] if stand_ins else [])]
+    found = local(names)
+    return next((found[each] for each in names if each in found), Local())
 
 
 def resolve(name: str, *, stand_ins: bool) -> Image:

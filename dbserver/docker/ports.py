@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from dataclasses import dataclass
 
 import psutil
@@ -24,9 +25,21 @@ def holders(port: int) -> list[Holder]:
     """
     listing = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{json .Names}}"]
     named = [json.loads(line) for line in execute.run(listing, timeout=ANSWER_SECONDS).stdout.splitlines()]
-    if named or os.environ.get("DOCKER_HOST", "unix:").partition(":")[0] != "unix":
+    if named or not _here():
         return [Holder(f"container {name}") for name in named]
     return [Holder(name) for name in sorted(set(_listeners(port)))]
+
+
+def addresses() -> list[str]:
+    """Return the IPv4 addresses of this host but the loopback's; none where the daemon is on another host."""
+    if not _here():
+        return []
+    found = [each for several in psutil.net_if_addrs().values() for each in several if each.family == socket.AF_INET]
+    return [each.address for each in found if not each.address.startswith("127.")]
+
+
+def _here() -> bool:
+    return os.environ.get("DOCKER_HOST", "unix:").partition(":")[0] == "unix"
 
 
 def _listeners(port: int) -> list[str]:

@@ -3,19 +3,17 @@
 One script an application: a start of psql costs more than everything in it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dbserver.applications import Application
-from dbserver.postgres.sql import identifier, literal
+from dbserver.postgres.sql import LIST_SETTINGS, elements, identifier, literal, parameter, setting_value
 
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT"
 QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
 
 # Printed once the role is done: from there on it has its password, whatever fails later.
 GRANTED = "role granted"
-LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 # A stored setting, its name in lower case: PostgreSQL keeps its own spelling.
 SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
 
@@ -169,23 +167,8 @@ def _regrole(role: str) -> str:
 
 
 def _settings(role: str, settings: Mapping[str, str]) -> str:
-    sets = [f"ALTER ROLE {identifier(role)} SET {_parameter(n)} = {_value(n, v)};\n" for n, v in settings.items()]
+    sets = [f"ALTER ROLE {identifier(role)} SET {parameter(n)} = {setting_value(n, v)};\n" for n, v in settings.items()]
     return f"ALTER ROLE {identifier(role)} RESET ALL;\n" + "".join(sets)
-
-
-def _parameter(name: str) -> str:
-    return ".".join(identifier(part) for part in name.split("."))
-
-
-def _value(name: str, value: str) -> str:
-    """A list is several constants: one constant with a comma in it would be one name."""
-    return ", ".join(literal(part) for part in (_elements(value) if name in LISTS else [value]))
-
-
-def _elements(value: str) -> list[str]:
-    """Return the names of a list as SQL reads them: quoted ones as they are, others in lower case."""
-    parts = [part.strip() for part in re.findall(r'\s*"(?:[^"]|"")*"\s*|[^,]+', value) or [""]]
-    return [part[1:-1].replace('""', '"') if part[:1] == part[-1:] == '"' else part.lower() for part in parts]
 
 
 def _create_database(application: Application) -> str:
@@ -223,8 +206,8 @@ def _register(application: Application) -> str:
 def _setting_array(settings: Mapping[str, str]) -> str:
     """Return the settings as PostgreSQL stores them: names in a list are quoted where they need it."""
     stored = [
-        f"{literal(name + '=')} || " + " || ', ' || ".join(f"quote_ident({literal(e)})" for e in _elements(value))
-        if name in LISTS
+        f"{literal(name + '=')} || " + " || ', ' || ".join(f"quote_ident({literal(e)})" for e in elements(value))
+        if name in LIST_SETTINGS
         else literal(f"{name}={value}")
         for name, value in settings.items()
     ]

@@ -4,11 +4,27 @@ The administrator comes in through the local socket, which needs no password.
 SQL goes through standard input, never into an argument.
 """
 
+from collections.abc import Sequence
+
 
 def psql(container: str, admin: str, database: str) -> list[str]:
     """Return psql for a script on standard input: unaligned rows, stops at the first error."""
     options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse"]
-    return ["docker", "exec", "-i", container, "psql", *options, "-U", admin, "-d", database]
+    # With a synchronous archive that is away, every other commit waits for it: what brings it back must not.
+    local = ["env", "PGOPTIONS=-c synchronous_commit=local"]
+    return ["docker", "exec", "-i", container, *local, "psql", *options, "-U", admin, "-d", database]
+
+
+def shell(
+    container: str, role: str, database: str, arguments: Sequence[str], session: str, *, terminal: bool
+) -> list[str]:
+    """Return psql for a person, or for a script on standard input, which stops at its first error.
+
+    `session` is the application_name under which the server knows it.
+    """
+    options = ["-it" if terminal else "-i", "--env", f"PGAPPNAME={session}"]
+    script = [] if terminal else ["-v", "ON_ERROR_STOP=1"]
+    return ["docker", "exec", *options, container, "psql", "-X", *script, "-U", role, "-d", database, *arguments]
 
 
 def wait_until_ready(container: str) -> list[str]:

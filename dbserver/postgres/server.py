@@ -1,21 +1,26 @@
 """The running PostgreSQL server: ask it, wait for it, bring it to what is declared."""
 
+import base64
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dbserver import contract, execute
-from dbserver.docker import containers, host, networks
+from dbserver.docker import certificate, containers, host, networks
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.postgres import access, commands, scram, settings, sql
 from dbserver.readiness import wait_until
 
 QUERY_SECONDS = 60
 RELOAD_SECONDS = 10
-CONFIG_PATH = f"{contract.INNER_CONFIG[contract.POSTGRES]}/{contract.CONFIG_FILE[contract.POSTGRES]}"
+CONFIG_PATH = contract.config_path(contract.POSTGRES)
+FILES = {
+    name: f"{contract.INNER_CONFIG[contract.POSTGRES]}/{name}"
+    for name in (contract.CONFIG_FILE[contract.POSTGRES], settings.HBA_FILE)
+}
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,11 @@ class Server:
         argv = commands.psql(self.container, self.admin, database)
         return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS).stdout.strip()
 
-    def attempt(self, statement: str, database: str) -> execute.Finished:
+    def attempt(self, statement: str, database: str, seconds: float = QUERY_SECONDS) -> execute.Finished:
         """Run SQL as the administrator; its failure, no answer included, is for the caller to judge."""
         argv = commands.psql(self.container, self.admin, database)
         try:
-            return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS, check=False)
+            return execute.run(argv, stdin=statement, timeout=seconds, check=False)
         except CommandError as fault:
             return execute.Finished(fault.exit_status, "", fault.output)
 
@@ -52,43 +57,57 @@ class Server:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a server shall be: its administrator's password, its settings, where its files are."""
+    """What a server shall be: its administrator's password, its settings, where its files are.
+
+    `certificate` is with its key, empty for a server that speaks no TLS.
+    """
 
     password: str
     settings: Mapping[str, str]
     network: str
     directory: str
     image: str
+    certificate: str = ""
 
 
-def converge(server: Server, declared: Declared) -> str:
-    """Bring the administrator and the settings to what is declared; return the server's version."""
+def converge(server: Server, declared: Declared, before_restart: Callable[[Sequence[str]], None]) -> str:
+    """Bring the administrator and the settings to what is declared; return the server's version.
+
+    `before_restart` is told which settings take one, before anything is written; it may raise.
+    """
     found, password = state(server, declared.settings), ""
     if not scram.matches(found["verifier"], declared.password):
         password = sql.set_password(server.admin, scram.verifier(declared.password))
     if not found["database"]:
         server.query(sql.create_database(server.admin))
-    apply_settings(server, found, declared)
-    # The reload is for an update that was killed between writing the files and its own.
+    if declared.certificate and not certificate.in_place(server.container, contract.POSTGRES, declared.certificate):
+        certificate.write(declared.directory, declared.certificate, declared.image, contract.POSTGRES)
+    apply_settings(server, found, declared, before_restart)
+    # The reload is for the certificate, and for an update that was killed between writing the files and its own.
     script = password + access.close_shared_databases(server.admin) + access.REGISTRY + sql.RELOAD
     server.query(script, server.admin)
     return str(found["version"])
 
 
 def state(server: Server, wanted: Mapping[str, str]) -> dict[str, Any]:
-    """Return what decides what is to be done; see sql.state."""
-    return dict(json.loads(server.query(sql.state(server.admin, list(wanted)))))
+    """Return what decides what is to be done; see sql.state. `files` are the texts of those that are there."""
+    found = dict(json.loads(server.query(sql.state(server.admin, list(wanted), FILES))))
+    contents = {name: base64.b64decode(content) for name, content in found["files"].items() if content}
+    return {**found, "files": {name: content.decode(errors="replace") for name, content in contents.items()}}
 
 
 def rendered(wanted: Mapping[str, str], admin: str, network: str) -> dict[str, str]:
     """Return the server's files: its settings, and who may connect from where."""
     found = networks.find(network)
     gateways = found.gateways if found else ()
+    hba = settings.render_hba(admin, gateways, outside=settings.published(wanted))
     config = contract.CONFIG_FILE[contract.POSTGRES]
-    return {config: settings.render(wanted), settings.HBA_FILE: settings.render_hba(admin, gateways)}
+    return {config: settings.render(wanted), settings.HBA_FILE: hba}
 
 
-def apply_settings(server: Server, found: Mapping[str, Any], declared: Declared) -> None:
+def apply_settings(
+    server: Server, found: Mapping[str, Any], declared: Declared, before_restart: Callable[[Sequence[str]], None]
+) -> None:
     """Write the server's files, reload, and restart only where a setting needs it.
 
     Files with faults are taken back before anything reads them, and so are
@@ -96,7 +115,10 @@ def apply_settings(server: Server, found: Mapping[str, Any], declared: Declared)
     the settings before.
     """
     files = rendered(declared.settings, server.admin, declared.network)
-    before = current_files(server)
+    before = found["files"]
+    needing = restarting(server, before, files) if files != before or found["pending"] else []
+    if needing:
+        before_restart(needing)
     if files != before:
         host.write_files(declared.directory, files, declared.image)
         try:
@@ -111,6 +133,13 @@ def apply_settings(server: Server, found: Mapping[str, Any], declared: Declared)
         _restart(server, before, declared)
 
 
+def restarting(server: Server, before: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """Return the settings for which new files restart the server, those that wait for a restart included."""
+    config = contract.CONFIG_FILE[contract.POSTGRES]
+    changed = settings.changed(before.get(config, ""), files[config])
+    return list(json.loads(server.query(sql.restarting(changed))))
+
+
 def _restart(server: Server, before: Mapping[str, str], declared: Declared) -> None:
     try:
         containers.restart(server.container)
@@ -121,16 +150,6 @@ def _restart(server: Server, before: Mapping[str, str], declared: Declared) -> N
             containers.restart(server.container)
             server.wait()
         raise
-
-
-def current_files(server: Server) -> dict[str, str]:
-    """Return the server's files as the container sees them."""
-    names = (contract.CONFIG_FILE[contract.POSTGRES], settings.HBA_FILE)
-    inner = contract.INNER_CONFIG[contract.POSTGRES]
-    script = f'cd {inner} && for name in "$@"; do cat "$name" 2>/dev/null; printf "\\0"; done'
-    argv = ["docker", "exec", server.container, "sh", "-c", script, "sh", *names]
-    texts = execute.run(argv, timeout=QUERY_SECONDS).stdout.split("\0")
-    return {name: text for name, text in zip(names, texts, strict=False) if text}
 
 
 def refuse_faults(server: Server) -> None:
@@ -154,17 +173,15 @@ def reload(server: Server, overridden: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-def setting_states(server: Server, wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return what the server says of these settings: value, file, pending restart."""
-    return dict(json.loads(server.query(sql.setting_states(list(wanted)))))
+def actual_settings(found: Mapping[str, Any], declared: Mapping[str, str], admin: str, network: str) -> dict[str, str]:
+    """Return the declared settings as they are in force: another value where something overrides the file.
 
-
-def actual_settings(server: Server, declared: Mapping[str, str], network: str) -> dict[str, str]:
-    """Return the declared settings as they are in force: another value where something overrides the file."""
-    states, shown = setting_states(server, declared), {}
-    in_file = current_files(server) == rendered(declared, server.admin, network)
+    `found` is the server's state when it was asked for these settings.
+    """
+    shown = {}
+    in_file = found["files"] == rendered(declared, admin, network)
     for name, value in declared.items():
-        state = states.get(name.lower(), {"value": value, "file": CONFIG_PATH, "pending": False})
-        kept = in_file and state["file"] == CONFIG_PATH and not state["pending"]
-        shown[name] = value if kept else f"{state['value']} (in force)"
+        one = found["settings"].get(name.lower(), {"value": value, "file": CONFIG_PATH, "pending": False})
+        kept = in_file and one["file"] == CONFIG_PATH and not one["pending"]
+        shown[name] = value if kept else f"{one['value']} (in force)"
     return shown

@@ -1,6 +1,10 @@
 """SQL that the stack and its operations send. Pure: text in, text out."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+
+FILE_BYTES = 10_000_000
+LIST_SETTINGS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 
 
 def identifier(name: str) -> str:
@@ -16,6 +20,25 @@ def literal(value: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
 
 
+def parameter(name: str) -> str:
+    """Return a setting's name as SQL takes it."""
+    return ".".join(identifier(part) for part in name.split("."))
+
+
+def setting_value(name: str, value: str) -> str:
+    """Return a setting's value as SQL takes it.
+
+    A list is several constants: one constant with a comma in it would be one name.
+    """
+    return ", ".join(literal(part) for part in (elements(value) if name in LIST_SETTINGS else [value]))
+
+
+def elements(value: str) -> list[str]:
+    """Return the names of a list as SQL reads them: quoted ones as they are, others in lower case."""
+    parts = [part.strip() for part in re.findall(r'\s*"(?:[^"]|"")*"\s*|[^,]+', value) or [""]]
+    return [part[1:-1].replace('""', '"') if part[:1] == part[-1:] == '"' else part.lower() for part in parts]
+
+
 def answer() -> str:
     """Return the readiness query: one JSON object that says what runs."""
     return (
@@ -26,23 +49,35 @@ def answer() -> str:
     )
 
 
-def state(role: str, settings: Sequence[str]) -> str:
+def state(role: str, settings: Sequence[str], files: Mapping[str, str]) -> str:
     """Return the query for all that decides what is to be done, as one JSON object.
 
     `verifier` is null where the role is missing; `database` is whether the
     role's own database exists; `overridden` are the settings that ALTER SYSTEM
     has set, which would win over the declared file; `pending` is whether any
-    setting waits for a restart.
+    setting waits for a restart. `settings` are name -> value, source file and
+    whether a restart is pending; `files` are name -> content in base64, null
+    where there is none, of these name -> path.
     """
     listed = ", ".join(literal(name.lower()) for name in settings)
     overridden = f"lower(name) IN ({listed}) AND sourcefile LIKE '%postgresql.auto.conf'"
+    contents = ", ".join(f"{literal(name)}, {_content(path)}" for name, path in files.items())
     return (
         f"SELECT json_build_object('version', current_setting('server_version'),"
         f" 'verifier', (SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname ="
         f" {literal(role)}), 'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(role)}),"
         f" 'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE {overridden}),"
-        f" 'pending', EXISTS (SELECT FROM pg_settings WHERE pending_restart));\n"
+        f" 'pending', EXISTS (SELECT FROM pg_settings WHERE pending_restart),"
+        f" 'settings', (SELECT coalesce(json_object_agg(lower(name), json_build_object("
+        f"'value', current_setting(name), 'file', sourcefile, 'pending', pending_restart)), '{{}}')"
+        f" FROM pg_settings WHERE lower(name) IN ({listed})),"
+        f" 'files', json_build_object({contents}));\n"
     )
+
+
+def _content(path: str) -> str:
+    # As text it would have to be valid in the database's encoding: a file edited by hand would be an error, not mended.
+    return f"encode(pg_read_binary_file({literal(path)}, 0, {FILE_BYTES}, true), 'base64')"
 
 
 def set_password(role: str, verifier: str) -> str:
@@ -68,14 +103,27 @@ def file_faults(path: str) -> str:
     )
 
 
-def setting_states(names: Sequence[str]) -> str:
-    """Return name -> value, source file and whether a restart is pending, for these settings."""
-    listed = ", ".join(literal(name.lower()) for name in names)
+def restarting(names: Sequence[str]) -> str:
+    """Return which of these settings PostgreSQL takes at a start only, and which of all wait for one."""
+    listed = ", ".join(literal(name.lower()) for name in names) or "NULL"
     return (
-        "SELECT coalesce(json_object_agg(lower(name), json_build_object("
-        "'value', current_setting(name), 'file', sourcefile, 'pending', pending_restart)), '{}')"
-        f" FROM pg_settings WHERE lower(name) IN ({listed});\n"
+        "SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings"
+        f" WHERE pending_restart OR (context = 'postmaster' AND lower(name) IN ({listed}));\n"
     )
+
+
+def contexts(names: Sequence[str]) -> str:
+    """Return name -> context, of those of these settings that the server knows."""
+    listed = ", ".join(literal(name.lower()) for name in names) or "NULL"
+    return (
+        "SELECT coalesce(json_object_agg(lower(name), context), '{}') FROM pg_settings"
+        f" WHERE lower(name) IN ({listed});\n"
+    )
+
+
+def terminate(session: str) -> str:
+    """Return the statement that ends every connection of this application_name."""
+    return f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = {literal(session)};\n"
 
 
 def reset_overrides(names: Sequence[str]) -> str:
@@ -83,6 +131,8 @@ def reset_overrides(names: Sequence[str]) -> str:
     return "".join(f"ALTER SYSTEM RESET {identifier(name)};\n" for name in names)
 
 
+CHECKPOINT = "CHECKPOINT;\n"
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname;\n"
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"
 EXTENSIONS = "SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql';\n"

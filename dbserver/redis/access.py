@@ -17,7 +17,9 @@ UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall
             "memory|malloc-stats")  # fmt: skip
 # Of those, what client libraries need at every connection.
 NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists")
-# Modules answer from indexes over everybody's keys; categories that a server lacks are left out.
+# A server refuses all rules for one word that it does not know: these are left out where it does not. Redis has the
+# command since 7.2; modules answer from indexes over everybody's keys.
+SINCE_LATELY = ("client|setinfo",)
 MODULE_CATEGORIES = ("search", "timeseries")
 
 
@@ -31,21 +33,22 @@ class Tenant:
     scan: bool = False
 
 
-def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, categories: Sequence[str] = ()) -> str:
+def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
     """Return the ACL file: without tenants everybody may do everything, as in the integration document.
 
     `hashes` are the SHA-256 of the administrator's passwords: the local one,
-    which operations use, and the declared one. With tenants, who comes without
-    a password may only PING: health checks and deployment scripts ask
+    which operations use, and the declared one. `known` are the categories and
+    the commands for connections that the server has. With tenants, who comes
+    without a password may only PING: health checks and deployment scripts ask
     `redis-cli ping` and expect PONG.
     """
-    known = " ".join(f"#{each}" for each in hashes)
-    lines = [f"user {admin} on sanitize-payload {known} ~* &* +@all"]
+    passwords = " ".join(f"#{each}" for each in hashes)
+    lines = [f"user {admin} on sanitize-payload {passwords} ~* &* +@all"]
     if tenants is None:
         lines.append("user default on nopass sanitize-payload ~* &* +@all")
     else:
         lines.append("user default on nopass sanitize-payload resetchannels -@all +ping")
-        lines += [_tenant(tenant, categories) for tenant in tenants]
+        lines += [_tenant(tenant, known) for tenant in tenants]
     return "\n".join(lines) + "\n"
 
 
@@ -54,10 +57,11 @@ def hashed(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 
-def _tenant(tenant: Tenant, categories: Sequence[str]) -> str:
+def _tenant(tenant: Tenant, known: Sequence[str]) -> str:
     denied = ["-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)]
-    denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in categories]
-    allowed = [f"+{name}" for name in (*NEEDED, *(["scan"] if tenant.scan else []))]
+    denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in known]
+    needed = [name for name in NEEDED if name in known or name not in SINCE_LATELY]
+    allowed = [f"+{name}" for name in (*needed, *(["scan"] if tenant.scan else []))]
     pattern = f"~{tenant.prefix}* resetchannels &{tenant.prefix}*"
     return " ".join([
         f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)} {pattern} +@all", *denied, *allowed,

@@ -1,30 +1,82 @@
 """Commands that run in the Redis container. Pure: they run nothing."""
 
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote, urlsplit
+
 from dbserver import contract
 from dbserver.redis import access
 
+PASSWORD_VARIABLE = "REDISCLI_AUTH"  # noqa: S105  a name
 ADMIN_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ADMIN_FILE}"
+ACL_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
+# The exit status of load_rules where Redis took the rules and did not list them.
+LOADED = 9
+_AS_ADMIN = f'REDISCLI_AUTH=$(cat {ADMIN_FILE}) redis-cli --user "$0" -e'
 
 
-def cli(container: str, admin: str, *arguments: str) -> list[str]:
+def cli(container: str, admin: str, *arguments: str, terminal: bool = False) -> list[str]:
     """Return redis-cli inside the container as the administrator; an error reply ends with status 1 (-e).
 
     The password stays in the container: root there reads it from its file.
     """
     script = f'REDISCLI_AUTH=$(cat {ADMIN_FILE}) exec redis-cli --user "$0" -e "$@"'
-    return ["docker", "exec", "-i", container, "sh", "-c", script, admin, *arguments]
+    return ["docker", "exec", "-it" if terminal else "-i", container, "sh", "-c", script, admin, *arguments]
 
 
-def admin_hash(container: str) -> list[str]:
-    """Return the command that prints the SHA-256 of the administrator's local password."""
-    return [
-        "docker",
-        "exec",
-        container,
-        "sh",
-        "-c",
-        f"test -s {ADMIN_FILE} && tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1",
+def tenant_cli(container: str, user: str, database: str, arguments: Sequence[str], *, terminal: bool) -> list[str]:
+    """Return redis-cli as a tenant, or as everybody where `user` is empty.
+
+    The password is not in the arguments: Docker takes the variable from the
+    environment of its own client.
+    """
+    options = ["-it" if terminal else "-i", *(["--env", PASSWORD_VARIABLE] if user else [])]
+    login = ["--user", user] if user else []
+    return ["docker", "exec", *options, container, "redis-cli", *login, "-n", database, "-e", *arguments]
+
+
+def login_of(url: str) -> tuple[str, str]:
+    """Return user and password of a redis:// URL; both empty where it has none."""
+    parts = urlsplit(url)
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def lines(container: str, admin: str) -> list[str]:
+    """Return redis-cli for commands on standard input, one a line, each reply in raw form."""
+    return cli(container, admin, "--raw")
+
+
+def client_list(reply: str) -> list[dict[str, str]]:
+    """Return the connections that CLIENT LIST printed, this one and replicas left out."""
+    rows = [
+        dict(field.partition("=")[::2] for field in line.split(" ")) for line in reply.splitlines() if "addr=" in line
     ]
+    return [row for row in rows if row.get("cmd") != "client|list" and not set(row.get("flags", "")) & {"M", "S"}]
+
+
+def address_of(client: Mapping[str, str]) -> str:
+    """Return the address without its port; empty for a connection that came through a Unix socket."""
+    address = client.get("addr", "").rpartition(":")[0].strip("[]")
+    return "" if "/" in address else address
+
+
+def rules_before(container: str, admin: str) -> list[str]:
+    """Return the command that prints what new rules are made from, with a NUL between each two; all of it or a failure.
+
+    The SHA-256 of the administrator's local password, the categories and the
+    commands for connections that the server knows, the ACL file.
+    """
+    script = (
+        f"set -e; test -s {ADMIN_FILE}; tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1; printf '\\0';"
+        f" {_AS_ADMIN} ACL CAT; {_AS_ADMIN} ACL CAT connection; printf '\\0'; cat {ACL_FILE}"
+    )
+    return ["docker", "exec", container, "sh", "-c", script, admin]
+
+
+def load_rules(container: str, admin: str) -> list[str]:
+    """Return the command that loads the ACL file and prints Redis' OK, then the rules in force, each a line."""
+    # Two connections: loading ends that of a user whose rules change, and the administrator may be one.
+    script = f"{_AS_ADMIN} ACL LOAD || exit 1; {_AS_ADMIN} ACL LIST || exit {LOADED}"
+    return ["docker", "exec", container, "sh", "-c", script, admin]
 
 
 def wait_until_ready(container: str) -> list[str]:

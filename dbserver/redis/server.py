@@ -2,18 +2,17 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbserver import contract, execute
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.readiness import wait_until
-from dbserver.redis import access, commands, settings
+from dbserver.redis import access, commands, dump, settings
 
 COMMAND_SECONDS = 30
 SAVE_SECONDS = 600
-CONFIG_PATH = f"{contract.INNER_CONFIG[contract.REDIS]}/{contract.CONFIG_FILE[contract.REDIS]}"
 
 
 @dataclass(frozen=True)
@@ -27,24 +26,43 @@ class Server:
         """Run one Redis command and return the reply, stripped."""
         return execute.run(commands.cli(self.container, self.admin, *arguments), timeout=COMMAND_SECONDS).stdout.strip()
 
+    def command_lines(self, *lines: str) -> str:
+        """Run several commands over one connection and return their replies."""
+        argv = commands.lines(self.container, self.admin)
+        return execute.run(argv, stdin="\n".join(lines) + "\n", timeout=COMMAND_SECONDS).stdout
+
     def info(self, section: str) -> dict[str, str]:
         """Return one section of INFO."""
-        lines = (line.strip().partition(":") for line in self.command("INFO", section).splitlines())
-        return {name: value for name, colon, value in lines if colon}
+        return _fields(self.command("INFO", section))
 
     def answer(self) -> dict[str, str]:
-        """Return what runs. Raises NotRunningError where the server does not answer PONG."""
-        argv = commands.cli(self.container, self.admin, "ping")
-        probe = execute.run(argv, check=False, timeout=COMMAND_SECONDS)
-        if probe.stdout.strip() != "PONG":
-            said = probe.output or probe.stdout.strip()
-            raise NotRunningError(f"{self.container} does not answer PONG: {said}", "./scripts/start.sh")
-        return self.info("server")
+        """Return what runs. Raises NotRunningError where the server does not tell its administrator of itself."""
+        argv = commands.cli(self.container, self.admin, "INFO", "server")
+        asked = execute.run(argv, check=False, timeout=COMMAND_SECONDS)
+        found = _fields(asked.stdout)
+        if "redis_version" not in found:
+            said = f"{self.container} does not answer its administrator: {asked.output}"
+            raise NotRunningError(said, "./scripts/dbserver doctor")
+        return found
 
     def wait(self) -> dict[str, str]:
         """Wait until the server answers; a server that crashes or never answers is an error with its last log lines."""
         wait_until(self.container, commands.wait_until_ready(self.container))
         return self.answer()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What `taking` needs in its environment."""
+        return {}
+
+    def taking(self) -> list[str]:
+        """Return the program that prints the whole content; it ends when its standard input does."""
+        return dump.take(self.container, self.admin)
+
+
+def _fields(info: str) -> dict[str, str]:
+    lines = (line.strip().partition(":") for line in info.splitlines())
+    return {name: value for name, colon, value in lines if colon}
 
 
 def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, image: str) -> None:
@@ -62,6 +80,11 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
         _switch_append_only(server, wanted)
     write_file(directory, settings.render(wanted), image)
     _set_aside_what_would_win(server, leaving, settings.persistence_of(wanted))
+
+
+def load_certificate(server: Server) -> None:
+    """Let Redis read its certificate again; connections stay."""
+    server.command("CONFIG", "SET", *(word for name in settings.FILES for word in (name, settings.CERTIFICATE)))
 
 
 def actual_settings(server: Server, names: Mapping[str, str]) -> dict[str, str]:
@@ -122,22 +145,42 @@ def _set(server: Server, name: str, value: str) -> None:
         raise DbServerError(f"Redis refuses {name} {value}: {fault.output}", "correct the setting") from None
 
 
-def apply_rules(server: Server, rules: str, directory: str, image: str) -> None:
-    """Write the ACL file and load it; users whose rules change are disconnected, the others are not.
+@dataclass(frozen=True)
+class RulesBefore:
+    """What new rules are made from: the local password's hash, what the server knows of their words, the file there."""
 
-    A file that Redis refuses is taken back: it would not start on it.
+    local_hash: str
+    known: Sequence[str]
+    text: str
+
+
+def rules_before(server: Server) -> RulesBefore:
+    """Return what new rules are made from."""
+    argv = commands.rules_before(server.container, server.admin)
+    local_hash, known, text = execute.run(argv, timeout=COMMAND_SECONDS).stdout.split("\0", 2)
+    return RulesBefore(local_hash.strip(), known.split(), text)
+
+
+def apply_rules(server: Server, before: str, rules: str, directory: str, image: str) -> str:
+    """Write the ACL file, load it and return what identifies the rules in force.
+
+    Users whose rules change are disconnected, the others are not. A file that
+    Redis refuses is taken back: it would not start on it.
     """
-    path = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
-    before = execute.run(["docker", "exec", server.container, "cat", path], timeout=COMMAND_SECONDS).stdout
     host.write_files(directory, {access.ACL_FILE: rules}, image)
     try:
-        server.command("ACL", "LOAD")
-    except CommandError:
-        host.write_files(directory, {access.ACL_FILE: before}, image)
+        loaded = execute.run(commands.load_rules(server.container, server.admin), timeout=COMMAND_SECONDS)
+    except CommandError as fault:
+        if fault.exit_status != commands.LOADED:
+            host.write_files(directory, {access.ACL_FILE: before}, image)
         raise
+    return _identity(loaded.stdout.removeprefix("OK\n"))
 
 
 def loaded_rules(server: Server) -> str:
     """Return what identifies the rules in force."""
-    listed = "\n".join(sorted(server.command("ACL", "LIST").splitlines()))
-    return hashlib.sha256(listed.encode()).hexdigest()
+    return _identity(server.command("ACL", "LIST"))
+
+
+def _identity(listed: str) -> str:
+    return hashlib.sha256("\n".join(sorted(listed.strip().splitlines())).encode()).hexdigest()

@@ -22,9 +22,20 @@ EVICTION_POLICIES = (
 )
 SNAPSHOT_POINTS = "3600 1 300 100 60 10000"
 APPEND_ONLY_DIRECTORY = "appendonlydir"
+APPEND_ONLY_MANIFEST = "appendonly.aof.manifest"
 SNAPSHOT_FILE = "dump.rdb"
 # Redis before 7 kept one file, which a newer one takes over into the directory.
 APPEND_ONLY_FILES = (APPEND_ONLY_DIRECTORY, "appendonly.aof")
+
+
+# In this order while it runs: the port is opened with the certificate that is there.
+CERTIFICATE = contract.certificate_path(contract.REDIS)
+FILES = ("tls-cert-file", "tls-key-file")
+ENCRYPTED = {
+    **dict.fromkeys(FILES, CERTIFICATE),
+    "tls-auth-clients": "no",
+    "tls-port": str(contract.TLS_PORT[contract.REDIS]),
+}
 
 
 def derived(memory: int, eviction_policy: str, persistence: Persistence) -> dict[str, str]:
@@ -38,6 +49,10 @@ def derived(memory: int, eviction_policy: str, persistence: Persistence) -> dict
         "maxmemory-policy": eviction_policy,
         "appendonly": "yes" if persistence == "append-only" else "no",
         "appendfsync": "everysec",
+        # Without the times in it, no moment of the append-only file can be found again.
+        "aof-timestamp-enabled": "yes",
+        # A client that vanished without a word ends within a minute; Redis' own 300 s would make it ten.
+        "tcp-keepalive": "30",
         "save": "" if persistence == "none" else SNAPSHOT_POINTS,
     }
 
@@ -68,7 +83,7 @@ def render(settings: Mapping[str, str]) -> str:
         f"dir {contract.INNER_DATA[contract.REDIS]}",
         f"port {contract.INNER_PORT[contract.REDIS]}",
         "bind * -::*",
-        # Nothing outside the host reaches it: its port is published on the
+        # Nothing outside the host reaches this port: it is published on the
         # loopback only, and on the network every application may connect.
         "protected-mode no",
         f"aclfile {contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}",

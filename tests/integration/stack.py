@@ -1,5 +1,6 @@
 """A stack of its own for a test: own project directory, names, network, ports and data."""
 
+import compileall
 import itertools
 import json
 import os
@@ -9,9 +10,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "dbs-test"
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".state", "backups", "__pycache__", ".*_cache", ".hypothesis", "tests", "bench", "docs"
+    ".git", ".venv", ".state", "__pycache__", ".*_cache", ".hypothesis", "tests", "bench", "docs"
 )
-_numbers = itertools.count(1)
+# The engine's programs are short-lived: a third of their start-up would be spent on collecting garbage.
+COLLECT_LATE = {"GOGC": "off", "GOMEMLIMIT": "300MiB"}
+# The process of a test run that this is, and the ports that each has for itself.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw7").removeprefix("gw")) % 8
+WORKER_PORTS = 2500
+_numbers, _ports = itertools.count(1), itertools.count(random.randrange(WORKER_PORTS))
+
+
+def _not_copied(directory: str, names: list[str]) -> set[str]:
+    own = {"backups"} if Path(directory) == ROOT else set()
+    return {*NOT_COPIED(directory, names), *own}
 
 
 @dataclass(frozen=True)
@@ -53,12 +67,27 @@ def run(*argv: str, stdin: str = "", timeout: float = 900, **options: Any) -> Ra
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, below those that the kernel hands out to others meanwhile."""
+    """Return a port that nobody listens on, below those that the kernel hands out to others meanwhile.
+
+    No other process of this test run is given it: what is not listened on yet, another one would take for free.
+    """
     while True:
-        port = random.randrange(10000, 30000)
+        port = 10000 + WORKER * WORKER_PORTS + next(_ports) % WORKER_PORTS
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
+
+
+@cache
+def original() -> "tempfile.TemporaryDirectory[str]":
+    """Return a copy of the project that goes with this process, compiled once for the copies that are made of it.
+
+    Bytecode names the time of its source, which a copy keeps: an edited source is compiled again.
+    """
+    directory = tempfile.TemporaryDirectory(prefix=f"{PREFIX}-original-")
+    shutil.copytree(ROOT, directory.name, ignore=_not_copied, symlinks=True, dirs_exist_ok=True)
+    assert compileall.compile_dir(directory.name, quiet=1)
+    return directory
 
 
 @dataclass
@@ -76,8 +105,9 @@ class Stack:
         self.network = f"{self.name}-network"
         self.postgres = f"{self.name}-postgres"
         self.redis = f"{self.name}-redis"
-        self.postgres_port, self.redis_port = free_port(), free_port()
-        shutil.copytree(ROOT, self.project, ignore=NOT_COPIED, symlinks=True)
+        self.postgres_port, self.redis_port, self.other_port = free_port(), free_port(), free_port()
+        shutil.copytree(original().name, self.project, symlinks=True)
+        self.project.chmod(0o755)  # a temporary directory's 0700 would shut out the person of belongs_to
         (self.project / ".state").mkdir()
         (self.project / ".venv").symlink_to(ROOT / ".venv")
         self.config = {
@@ -100,10 +130,21 @@ class Stack:
         content["config"] = {f"db-server:{key}": value for key, value in self.config.items() if value is not None}
         path.write_text(yaml.safe_dump(content))
 
+    @contextmanager
+    def configured(self, **changes: Any) -> Iterator[None]:
+        """Change the configuration for a while."""
+        before = dict(self.config)
+        self.configure(**changes)
+        try:
+            yield
+        finally:
+            self.config = before
+            self.configure()
+
     # Commands ------------------------------------------------------------
 
     def env(self) -> dict[str, str]:
-        return {**os.environ, "PULUMI_STACK": self.name, **self.environment}
+        return {**os.environ, **COLLECT_LATE, "PULUMI_STACK": self.name, **self.environment}
 
     def script(self, name: str, *arguments: str, **options: Any) -> Ran:
         """Run one of the documented scripts, without a terminal."""
@@ -131,7 +172,8 @@ class Stack:
         os.killpg(process.pid, blow)
         process.communicate(timeout=600)
         for orphan in psutil.wait_procs(left, timeout=5)[1]:
-            orphan.kill()
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
         return process.returncode
 
     def output(self, name: str) -> Any:
@@ -230,28 +272,40 @@ class Stack:
     def main_pid(self, container: str) -> int:
         return int(self.inspect(container)["State"]["Pid"])
 
+    def send(self, container: str, sent: signal.Signals) -> None:
+        """Send the server's main process a signal, as the kernel would."""
+        pid = self.main_pid(container)
+        assert pid, f"{container} does not run, there is nothing to send {sent.name} to"  # process 0 is the test run
+        os.kill(pid, sent)
+
     def kill(self, container: str) -> None:
-        """Kill the server's main process, as the kernel would."""
-        os.kill(self.main_pid(container), signal.SIGKILL)
+        self.send(container, signal.SIGKILL)
 
     def until(self, condition: Callable[[], object], seconds: float = 240, *, what: str = "the condition") -> None:
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not condition():
-            assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
-            time.sleep(0.1)
+            waited = time.monotonic() - began
+            assert waited < seconds, f"{what} did not come true within {seconds} s"
+            time.sleep(min(0.25, 0.05 + waited / 20))  # each look takes processor time from what is waited for
 
     def remove(self) -> None:
         """Remove everything of this stack, and nothing else."""
-        remove_containers_and_networks(lambda name: name.startswith((f"{self.name}-", f"{self.name}_")))
+        self.remove_containers()
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def remove_containers(self) -> None:
+        """Remove its containers, its networks and the images that are named after it."""
+        remove_from_docker(lambda name: name.startswith((f"{self.name}-", f"{self.name}_")))
 
-def remove_containers_and_networks(ours: Callable[[str], bool]) -> None:
-    for kind, listing in (("container", ["docker", "ps", "-a"]), ("network", ["docker", "network", "ls"])):
-        column = "{{.Names}}" if kind == "container" else "{{.Name}}"
-        for name in run(*listing, "--format", column).ok().out.split():
+
+def remove_from_docker(ours: Callable[[str], bool]) -> None:
+    """Remove the containers, networks and images of these names, in the order in which Docker lets them go."""
+    kinds = {"container": ("{{.Names}}", ["-f", "-v"], ["-a"]), "network": ("{{.Name}}", [], []),
+             "image": ("{{.Repository}}:{{.Tag}}", [], [])}  # fmt: skip
+    for kind, (column, how, which) in kinds.items():
+        for name in run("docker", kind, "ls", *which, "--format", column).ok().out.split():
             if ours(name):
-                run("docker", kind, "rm", *(["-f"] if kind == "container" else []), name)
+                run("docker", kind, "rm", *how, name)
 
 
 def left_by_a_crash(name: str) -> bool:

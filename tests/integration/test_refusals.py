@@ -12,6 +12,12 @@ from dbserver.docker.images import resolve
 from tests.integration.stack import Stack, run
 
 
+@pytest.fixture
+def running(lasting: Stack) -> Stack:
+    """One stack for all: nothing here may change it."""
+    return lasting
+
+
 def assert_refused(stack: Stack, *parts: str) -> None:
     """Both the preview and start refuse, say why, and have made nothing."""
     stack.pulumi("stack", "init", stack.name).ok()
@@ -33,6 +39,7 @@ def fill(directory: Path, version: str = "17", uid: int = 999) -> Path:
     return directory
 
 
+@pytest.mark.full
 def test_data_of_another_major_version_is_refused(stack: Stack) -> None:
     data = fill(stack.data / "postgres", version="15")
     assert_refused(stack, "holds data of PostgreSQL 15", "postgres:15")
@@ -44,8 +51,9 @@ def test_a_new_major_version_is_refused_while_the_old_one_runs_on(running: Stack
     newer = f"{running.name}-newer:18"
     running.build_image(newer, f"FROM {image}\nENV PG_MAJOR=18\n")
     ids = running.ids()
-    running.configure(postgres={"image": newer})
-    for done in (running.pulumi("preview"), running.start()):
+    with running.configured(postgres={"image": newer}):
+        refused = running.pulumi("preview"), running.start()
+    for done in refused:
         assert done.code != 0
         assert "holds data of PostgreSQL 17" in done.text
     assert running.ids() == ids
@@ -53,6 +61,7 @@ def test_a_new_major_version_is_refused_while_the_old_one_runs_on(running: Stack
     run("docker", "image", "rm", newer)
 
 
+@pytest.mark.full
 def test_data_of_another_owner_is_refused(stack: Stack) -> None:
     data = fill(stack.data / "postgres", uid=4711)
     assert_refused(stack, "belongs to uid 4711", "chown -R 999")
@@ -68,6 +77,7 @@ def test_a_directory_that_another_container_works_on_is_refused(
     assert running.sql("SELECT 1") == "1"
 
 
+@pytest.mark.full
 def test_a_directory_that_another_process_works_on_is_refused(stack: Stack) -> None:
     data = fill(stack.data / "postgres")
     process = subprocess.Popen(["sleep", "120"], cwd=data)
@@ -78,6 +88,7 @@ def test_a_directory_that_another_process_works_on_is_refused(stack: Stack) -> N
         process.wait()
 
 
+@pytest.mark.full
 def test_a_taken_port_is_refused_and_its_holder_named(stack: Stack) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", stack.postgres_port))
@@ -105,10 +116,11 @@ def test_the_servers_of_another_stack_are_not_taken_over(running: Stack, make_st
     assert running.ids() == ids
 
 
+@pytest.mark.full
 def test_another_name_for_the_administrator_of_existing_data_is_refused(running: Stack) -> None:
     ids = running.ids()
-    running.configure(postgres={"adminUser": "another"})
-    done = running.start()
+    with running.configured(postgres={"adminUser": "another"}):
+        done = running.start()
     assert done.code == 5, done.text
     assert "knows its administrator as dbadmin" in done.err
     assert running.ids() == ids
@@ -153,6 +165,7 @@ def test_an_image_that_nobody_has_is_named_with_the_command(stack: Stack) -> Non
     assert "docker pull no-such-image-anywhere:8" in done.text
 
 
+@pytest.mark.full
 def test_a_server_that_never_answers_ends_the_update_with_its_last_log_lines(stack: Stack) -> None:
     broken = f"{stack.name}-broken:8"
     base = resolve("redis:8", stand_ins=True).name

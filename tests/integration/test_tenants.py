@@ -8,14 +8,15 @@ import pytest
 
 from tests.integration.stack import Ran, Stack, run
 
+OLDER = "redis:7"
 PREFIXES = {"one": "one:", "two": "second.", "three": "three:"}
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Three tenants, of which `two` may scan."""
+@pytest.fixture(scope="module", params=["redis:8", pytest.param(OLDER, marks=pytest.mark.full)])
+def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Three tenants, of which `two` may scan; the older Redis lacks a command that the rules would name."""
     made = Stack(tmp_path_factory.mktemp("house"))
-    made.configure(redis={"access": "password"})
+    made.configure(redis={"access": "password", "image": request.param})
     made.declare(
         {"name": "one", "poolSize": 1},
         {"name": "two", "poolSize": 1, "redisPrefix": "second.", "redisScan": True},
@@ -31,7 +32,7 @@ def urls(stack: Stack) -> dict[str, str]:
 
 
 def redis(url: str, *command: str) -> list[str]:
-    return ["timeout", "1", "redis-cli", "-e", "--no-auth-warning", "-u", url, *command]
+    return ["timeout", "20", "redis-cli", "-e", "--no-auth-warning", "-u", url, *command]
 
 
 def assert_refused(done: Ran) -> None:
@@ -39,8 +40,9 @@ def assert_refused(done: Ran) -> None:
     refusals = (
         "NOPERM",
         "ACL failure in script",
+        "The user executing the script can't",
         "command not allowed",
-    )  # the last: DEBUG and MODULE are shut for everybody
+    )  # the third is Redis 7.0's for the second; the last: DEBUG and MODULE are shut for everybody
     assert any(refusal in done.text for refusal in refusals), f"{done.argv[6:]}:\n{done.text}"
 
 
@@ -67,10 +69,11 @@ def test_every_tenant_reaches_its_own_prefix_and_no_other(house: Stack) -> None:
     for name, prefix in pairs:
         own = f"{PREFIXES[name]}own"
         for command in on_key(own, f"{prefix}key"):
-            tried.append(PREFIXES[name] == prefix or command == ("SET", own, "x"))
-            # A subscription that is allowed waits for messages until it is ended.
+            allowed = PREFIXES[name] == prefix or command == ("SET", own, "x")
+            tried.append(allowed)
+            # A subscription that is allowed waits for messages until it is ended; one that is refused ends by itself.
             argv = redis(known[name], *command)
-            commands.append(["timeout", "0.2", *argv[2:]] if "SUBSCRIBE" in command[0] else argv)
+            commands.append(["timeout", "0.2", *argv[2:]] if allowed and "SUBSCRIBE" in command[0] else argv)
     results = house.attempts(commands, server="redis")
     assert len(results) == 15 * 28
     for allowed, done in zip(tried, results, strict=True):
@@ -119,10 +122,16 @@ def test_a_tenant_learns_nothing_of_others_and_has_no_right_over_the_server(hous
 
 def test_a_tenant_has_what_client_libraries_need(house: Stack) -> None:
     needed = [
-        "CLIENT SETNAME worker", "CLIENT GETNAME", "CLIENT SETINFO LIB-NAME lib", "CLIENT ID", "HELLO 3", "PING",
+        "CLIENT SETNAME worker", "CLIENT GETNAME", "CLIENT ID", "HELLO 3", "PING",
         "SCRIPT LOAD return(1)", "SCRIPT EXISTS x", "MULTI", "SELECT 0", "COMMAND COUNT", "ECHO x", "TIME",
     ]  # fmt: skip
     for done in house.attempts([redis(urls(house)["one"], *text.split()) for text in needed], server="redis"):
+        done.ok()
+    named = redis(urls(house)["one"], "CLIENT", "SETINFO", "LIB-NAME", "lib")
+    (done,) = house.attempts([named], server="redis")
+    if house.config["redis"]["image"] == OLDER and done.code != 0:
+        assert "unknown subcommand" in done.text.lower(), "not that it is forbidden"
+    else:
         done.ok()
 
 
@@ -173,6 +182,7 @@ def answers(stack: Stack) -> bool:
     return run("docker", "exec", stack.redis, "redis-cli", "ping").out == "PONG\n"
 
 
+@pytest.mark.full
 def test_users_survive_a_restart_a_kill_and_a_removed_container(house: Stack) -> None:
     known = urls(house)
     run("docker", "restart", "--time", "60", house.redis).ok()
@@ -182,13 +192,14 @@ def test_users_survive_a_restart_a_kill_and_a_removed_container(house: Stack) ->
     house.kill(house.redis)
     house.until(lambda: house.main_pid(house.redis) not in (0, pid) and answers(house), what="PONG after the kill")
     assert_fenced(house, known)
-    run("docker", "rm", "-f", house.redis).ok()
+    run("docker", "rm", "-f", "-v", house.redis).ok()
     house.start().ok()
     assert urls(house) == known
     assert_fenced(house, known)
     house.assert_clean()
 
 
+@pytest.mark.full
 def test_users_changed_by_hand_are_seen_and_repaired(house: Stack) -> None:
     known = urls(house)
     for change in (["one", "~*"], ["intruder", "on", "nopass", "~*", "+@all"], ["default", "~*", "+@all"]):
@@ -212,11 +223,12 @@ def say(client: "subprocess.Popen[str]", command: str) -> str:
     return client.stdout.readline().strip()
 
 
+@pytest.mark.full
 def test_access_switches_between_open_and_password_while_the_server_runs(house: Stack) -> None:
     known, identity, started = urls(house), house.ids()[1], house.started_at(house.redis)
     before = house.config["applications"]
     try:
-        house.configure(redis={"access": "open"})
+        house.configure(redis={**house.config["redis"], "access": "open"})
         house.declare({"name": "three", "poolSize": 1, "redisDatabase": 3})
         house.start().ok()
         opened = urls(house)
@@ -229,13 +241,13 @@ def test_access_switches_between_open_and_password_while_the_server_runs(house: 
         stayed = ["docker", "exec", "-i", house.redis, "redis-cli"]
         with subprocess.Popen(stayed, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
             assert say(client, "SET left open") == "OK"
-            house.configure(redis={"access": "password"}, applications=before)
+            house.configure(redis={**house.config["redis"], "access": "password"}, applications=before)
             house.start().ok()
             said_after = say(client, "GET left")
             assert "NOPERM" in said_after or "NOAUTH" in said_after, said_after
             client.kill()
     finally:
-        house.configure(redis={"access": "password"}, applications=before)
+        house.configure(redis={**house.config["redis"], "access": "password"}, applications=before)
     assert urls(house) == known
     assert_fenced(house, known)
     assert (house.ids()[1], house.started_at(house.redis)) == (identity, started)

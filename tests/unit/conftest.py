@@ -1,14 +1,22 @@
 """Unit tests reach no daemon, no database, no other process: an attempt fails the test."""
 
+import io
 import os
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.unit.fakes import Programs
+from dbserver import declared, engine, readiness
+from dbserver.cli import main as cli
+from dbserver.contract import DISCONNECT_VARIABLE
+from dbserver.offsite import setup
+from tests.unit.fakes import Clock, Programs
 
 settings.register_profile(
     "unit", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -29,8 +37,57 @@ def _nothing_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PULUMI_STACK", "PULUMI_BACKEND_URL", "PULUMI_HOME", "PULUMI_CONFIG", "DOCKER_HOST"):
+    for name in (
+        "PULUMI_STACK",
+        "PULUMI_BACKEND_URL",
+        "PULUMI_HOME",
+        "PULUMI_CONFIG",
+        "DOCKER_HOST",
+        DISCONNECT_VARIABLE,
+    ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's state: locks and evidence."""
+    monkeypatch.setattr(engine, "STATE", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which somebody waits for a server."""
+    made = Clock()
+    monkeypatch.setattr(readiness, "time", made)
+    return made
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run the command line without a terminal; return the exit code."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+
+    def act(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["dbserver", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return act
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A project directory with a passphrase of its own, and no word of the machine's environment about it."""
+    for module in (declared, engine):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(engine, "STATE", tmp_path / ".state")
+    for name in (setup.PASSPHRASE, setup.PASSPHRASE_FILE):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state" / "passphrase").write_text("made here\n")
+    return tmp_path
 
 
 @pytest.fixture
@@ -38,4 +95,5 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Programs that answer what the test says, in place of real ones."""
     fake = Programs()
     monkeypatch.setattr(subprocess, "run", fake)
+    monkeypatch.setattr(subprocess, "Popen", fake.popen)
     return fake

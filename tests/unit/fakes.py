@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from dbserver.docker.containers import Container
+from dbserver import contract
+from dbserver.docker.containers import Container, Published
 from dbserver.docker.images import Image
+from dbserver.docker.privileges import PROCESSES
+from dbserver.plan import ContainerPlan
 
 IDENTITY = f"sha256:{'a' * 64}"
 POSTGRES_IMAGE = Image("postgres:17", IDENTITY, "17")
@@ -37,7 +40,15 @@ class Failed:
     status: int = 1
 
 
-Answer = str | Failed | BaseException
+@dataclass(frozen=True)
+class Both:
+    """A program that succeeds and prints on both streams."""
+
+    stdout: str
+    stderr: str
+
+
+Answer = str | Failed | Both | BaseException
 
 
 class Programs:
@@ -62,12 +73,31 @@ class Programs:
                 return _done(argv, answers.pop(0) if len(answers) > 1 else answers[0])
         pytest.fail(f"started without an answer prepared: {call.text}")
 
+    def popen(self, argv: Sequence[str], **options: Any) -> "Running":
+        """Start a program that is waited for; it has the answer of one that is run."""
+        return Running(self(argv, **options).returncode)
+
+
+@dataclass
+class Running:
+    """A program that was started; it ends when it is waited for."""
+
+    returncode: int
+
+    def wait(self) -> int:
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        self.returncode = 128 + number
+
 
 def _done(argv: Sequence[str], answer: Answer) -> "subprocess.CompletedProcess[bytes]":
     if isinstance(answer, BaseException):
         raise answer
     if isinstance(answer, Failed):
         return subprocess.CompletedProcess(list(argv), answer.status, b"", answer.stderr.encode())
+    if isinstance(answer, Both):
+        return subprocess.CompletedProcess(list(argv), 0, answer.stdout.encode(), answer.stderr.encode())
     return subprocess.CompletedProcess(list(argv), 0, answer.encode(), b"")
 
 
@@ -100,7 +130,7 @@ def container(**changes: Any) -> Container:
         "labels": {"com.database.stack": "unit", "com.database.image": IDENTITY},
         "environment": {"PG_MAJOR": "17", "POSTGRES_USER": "dbadmin"},
         "mounts": {"/var/lib/postgresql/data": "/data/db-server/postgres"},
-        "published": {"5432/tcp": ("127.0.0.1", 5432)}, "networks": ("nginx-network",),
+        "published": (Published("5432/tcp", "127.0.0.1", 5432),), "networks": ("nginx-network",),
     }  # fmt: skip
     return Container(**{**values, **changes})
 
@@ -121,7 +151,7 @@ def inspected(name: str = "db-server-postgres", **state: Any) -> dict[str, Any]:
         "Name": f"/{name}",
         "RestartCount": restarts,
         "HostConfig": {
-            "Binds": None, "NetworkMode": "bridge",
+            "Memory": 1024**3, "Binds": None, "NetworkMode": "bridge",
             "PortBindings": {"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5432"}]},
             "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
         },
@@ -131,8 +161,96 @@ def inspected(name: str = "db-server-postgres", **state: Any) -> dict[str, Any]:
             {"Type": "bind", "Source": "/data/db-server/config/postgres", "Destination": "/etc/postgresql",
              "Mode": "", "RW": False, "Propagation": "rprivate"},
         ],
-        "Config": {"Image": "postgres:17", "Env": ["PG_MAJOR=17"], "Labels": {"com.database.server": "postgres"}},
-        "NetworkSettings": {"Networks": {"nginx-network": {"NetworkID": "n"}}},
+        "Config": {
+            "Image": "postgres:17", "Env": ["PG_MAJOR=17"], "Labels": {"com.database.server": "postgres"},
+            "Cmd": ["postgres"],
+            "Healthcheck": {
+                "Test": ["CMD", "true"], "Interval": 5 * 10**9, "Timeout": 5 * 10**9, "StartPeriod": 60 * 10**9,
+                "Retries": 5,
+            },
+        },
+        "NetworkSettings": {"Networks": {"nginx-network": {"NetworkID": "n", "Aliases": ["postgres"]}}},
+    }  # fmt: skip
+
+
+def network(*members: tuple[str, str], name: str = "nginx-network", gateway: str = "172.18.0.1") -> str:
+    """Return what `docker network inspect` prints: a member is a container's name and its address."""
+    containers = {f"id-of-{container}": {"Name": container, "IPv4Address": f"{address}/16", "IPv6Address": ""}
+                  for container, address in members}  # fmt: skip
+    addresses = {"Config": [{"Subnet": "172.18.0.0/16", "Gateway": gateway}]}
+    entry = {"Name": name, "Id": "n", "Driver": "bridge", "IPAM": addresses, "Containers": containers}
+    return json.dumps([entry])
+
+
+def postgres_row(address: str, total: int = 1, database: str = "shop_data", **counts: Any) -> dict[str, Any]:
+    """Return one group of connections as PostgreSQL tells of them: idle ones of a pool, with changes."""
+    idle = {"active": 0, "idle": total, "idle_in_transaction": 0, "waiting": 0, "oldest": 0}
+    return {"database": database, "role": "shop_user", "address": address, "total": total, **idle, **counts}
+
+
+SHOP = {"name": "shop", "database": "shop_data", "role": "shop_user", "limit": 20}
+
+
+def activity(*rows: dict[str, Any], applications: Sequence[dict[str, Any]] = (SHOP,)) -> str:
+    """Return what PostgreSQL prints of its clients: the applications in one line, the clients in another."""
+    told = {"clients": rows, "used": sum(row["total"] for row in rows) + 1, "max_connections": 102}
+    return f"{json.dumps(applications)}\n{json.dumps(told)}\n"
+
+
+def redis_listing(*clients: tuple[str, str, int], maxclients: int = 10_000) -> str:
+    """Return CLIENT LIST and the limit as Redis prints them: address, user, seconds of idleness; and our own."""
+    lines = [f"id={number} addr={address}:5{number:04} laddr=172.18.0.3:6379 fd=8 name= age=7 idle={idle} flags=N db=0 "
+             f"cmd=ping user={user} lib-name=" for number, (address, user, idle) in enumerate(clients)]  # fmt: skip
+    own = "id=99 addr=127.0.0.1:40000 laddr=127.0.0.1:6379 idle=0 flags=N db=0 cmd=client|list user=dbadmin"
+    return "\n".join([*lines, own, "maxclients", str(maxclients)]) + "\n"
+
+
+def connected(programs: Programs, *rows: dict[str, Any], redis: Sequence[tuple[str, str, int]] = ()) -> None:
+    """Prepare servers with these clients, on a network where 172.18.0.4 is shop-blue and 172.18.0.5 is shop-green."""
+    servers = [("db-server-postgres", "172.18.0.2"), ("db-server-redis", "172.18.0.3")]
+    programs.answer("network inspect", network(*servers, ("shop-blue", "172.18.0.4"), ("shop-green", "172.18.0.5")))
+    programs.answer("container inspect", printed(*(inspected(name) for name, _ in servers)))
+    programs.answer("pg_stat_activity WHERE backend_type = 'client backend'", activity(*rows))
+    programs.answer("CLIENT LIST", redis_listing(*redis))
+
+
+def restrictions(plan: ContainerPlan) -> dict[str, Any]:
+    """Return what Docker shows of what a container as planned may not."""
+    return {
+        "PidsLimit": PROCESSES, "CapAdd": list(plan.privileges.capabilities), "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"], "ReadonlyRootfs": True, "Tmpfs": dict(plan.privileges.temporary),
+        "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}],
+    }  # fmt: skip
+
+
+def as_planned(plan: ContainerPlan, stack: str = "unit", identity: str = IDENTITY) -> dict[str, Any]:
+    """Return what Docker shows of a container that is as planned."""
+    inner = f"{contract.INNER_PORT[plan.server]}/tcp"
+    check = {
+        "Test": list(plan.health_check.test), "Interval": plan.health_check.interval * 10**9,
+        "Timeout": plan.health_check.timeout * 10**9, "StartPeriod": plan.health_check.start_period * 10**9,
+        "Retries": plan.health_check.retries,
+    }  # fmt: skip
+    labels = {
+        contract.LABEL_SERVER: plan.server,
+        contract.LABEL_IMAGE: identity,
+        contract.LABEL_STACK: stack,
+        contract.LABEL_PROJECT: plan.project,
+    }
+    entry = inspected(plan.name)
+    return {
+        **entry,
+        "Image": identity,
+        "Mounts": [{"Source": source, "Destination": inner} for inner, source in plan.mounts.items()],
+        "HostConfig": {
+            "Memory": plan.memory, "RestartPolicy": {"Name": "always"}, **restrictions(plan),
+            "PortBindings": {inner: [{"HostIp": "127.0.0.1", "HostPort": str(plan.port)}]},
+        },
+        "Config": {
+            "Image": plan.image, "Env": ["PATH=/bin", *plan.environment], "Labels": labels,
+            "Cmd": list(plan.command), "Healthcheck": check,
+        },
+        "NetworkSettings": {"Networks": {plan.network: {"Aliases": [plan.name, plan.server]}}},
     }  # fmt: skip
 
 
@@ -141,3 +259,48 @@ def printed(*entries: dict[str, Any]) -> str:
 
 
 NO_CONTAINER = Failed("Error response from daemon: No such container: db-server-postgres")
+
+# What the servers print when they are asked for the status: the container's figures, then the replies.
+FIGURES = """\
+disk 4096 1000 250 900 800
+memory/memory.usage_in_bytes:70000000
+memory/memory.oom_control:oom_kill 2
+memory/memory.stat:inactive_file 1
+memory/memory.stat:total_inactive_file 20000000
+"""
+POSTGRES_SAYS = (
+    FIGURES
+    + """\
+{"version" : "17.5 (Debian 17.5-1)", "connections" : 4, "max_connections" : 100, "transactions" : 1234, \
+"hit" : 990, "read" : 10}
+[["shop", 3000000], ["dbadmin", 2000000]]
+[{"name" : "shop__old_1", "application" : "shop", "purpose" : "kept", "backup" : "", "since" : 1795698840, \
+"size" : 4000000}, {"name" : "shop__restore_2", "application" : "shop", "purpose" : "restoring", "backup" : "", \
+"since" : 1795698841, "size" : 1}]
+"""
+)
+REDIS_SAYS = (
+    FIGURES
+    + """\
+PONG
+# Server\r
+redis_version:8.2.1\r
+\r
+# Clients\r
+connected_clients:4\r
+maxclients:10000\r
+used_memory:1000000\r
+maxmemory:100000000\r
+# Persistence\r
+rdb_changes_since_last_save:12\r
+rdb_last_bgsave_status:ok\r
+aof_enabled:0\r
+aof_last_bgrewrite_status:ok\r
+aof_last_write_status:ok\r
+evicted_keys:3\r
+keyspace_hits:3\r
+keyspace_misses:1\r
+save
+3600 1 300 100 60 10000
+"""
+)

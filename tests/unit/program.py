@@ -5,20 +5,21 @@ import contextvars
 import functools
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
-from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # it has no types
 from pulumi.runtime import mocks
 from pulumi.runtime.settings import SETTINGS, configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from dbserver.docker.images import Image
 from infra import preflight
+from infra.container import archive_plan, container_plan
 from infra.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75f
 GENERATED = "generated-password-of-the-mock"
 GIVEN = "given-password-of-the-test"
 APPLICATION_PASSWORD = "application-password-of-the-mock"
+PEM = "certificate-and-key-of-the-mock"
 REDIS_PASSWORD = "redis-password-of-the-mock"
 
 
@@ -50,6 +52,7 @@ class Program:
     exports: dict[str, Any] = field(default_factory=dict)
     hooks: dict[str, Any] = field(default_factory=dict)
     fault: BaseException | None = None
+    drift: Mapping[str, list[str]] = field(default_factory=dict)
 
     def types(self) -> dict[str, str]:
         return {name: registered.request.type for name, registered in self.resources.items()}
@@ -60,29 +63,36 @@ class Program:
 
 class _Recorder(mocks.MockMonitor):
     def __init__(self, program: Program) -> None:
-        super().__init__(_Outputs())
+        super().__init__(_Outputs(program))
         self.program = program
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the engine's name
         if request.type != "pulumi:pulumi:Stack":
             self.program.resources[request.name] = Registered(request, MessageToDict(request.object))
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]  # Pulumi's mocks are untyped
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  the engine's name
         self.program.exports = MessageToDict(request.outputs)
-        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]  # Pulumi's mocks are untyped
 
 
 class _Outputs(mocks.Mocks):
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         answered = {
             "version": "1.2",
             "value": GENERATED,
             "password": APPLICATION_PASSWORD,
             "redis_password": REDIS_PASSWORD,
+            "pem": PEM,
+            "expires": "end-of-the-mock",
+            "authority": "authority-of-the-mock",
         }
         known = {name: value for name, value in args.inputs.items() if value is not None}
-        return f"{args.name}-id", {**answered, **known}
+        drift = {"drift": self.program.drift[args.name]} if args.name in self.program.drift else {}
+        return f"{args.name}-id", {**answered, **known, **drift}
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         pytest.fail(f"the program calls a provider's function: {args.token}")
@@ -111,40 +121,52 @@ def _declared(configuration: str) -> Program:
     return program
 
 
-def run(configuration: dict[str, Any], examine: Callable[[Settings], Any] | None = None) -> Program:
-    """Run __main__.py as the engine's language host does; a fault is kept in the result."""
-    program = Program()
+def run(
+    configuration: dict[str, Any],
+    examine: Callable[[Settings], Any] | None = None,
+    *,
+    drift: Mapping[str, list[str]] | None = None,
+    preview: bool = False,
+) -> Program:
+    """Run __main__.py as the engine's language host does; a fault is kept in the result.
+
+    `drift` is what the servers answer for resources that could not be finished.
+    """
+    program = Program(drift=drift or {})
     values = {f"db-server:{key}": _as_text(value) for key, value in configuration.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULUMI_CONFIG", json.dumps(values))
         patch.setattr(preflight, "examine", examine or host_that_fits)
-        contextvars.copy_context().run(_run, program, values)
+        contextvars.copy_context().run(_run, program, values, preview)
     return program
 
 
 def host_that_fits(settings: Settings) -> preflight.Host:
-    return preflight.Host(
-        {
-            "postgres": Image(settings.postgres.image, IDENTITY["postgres"], "17"),
-            "redis": Image(settings.redis.image, IDENTITY["redis"], "8"),
-        }
-    )
+    images = {
+        "postgres": Image(settings.postgres.image, IDENTITY["postgres"], "17"),
+        "redis": Image(settings.redis.image, IDENTITY["redis"], "8"),
+    }
+    labels = {
+        server: container_plan(settings, server, image.name).labels("unit", image) for server, image in images.items()
+    }
+    labels["archive"] = archive_plan(settings).labels("unit", images["postgres"])
+    return preflight.Host(images, labels)
 
 
-def _run(program: Program, values: dict[str, str]) -> None:
+def _run(program: Program, values: dict[str, str], preview: bool) -> None:  # noqa: FBT001  as a context's run hands it
     recorder = _Recorder(program)
-    settings = mocks.MockSettings(  # type: ignore[no-untyped-call]
+    settings = mocks.MockSettings(  # type: ignore[no-untyped-call]  # Pulumi's mocks are untyped
         monitor=recorder,
         engine=mocks.MockEngine(None),
         project="db-server",
         stack="unit",
-        dry_run=False,
+        dry_run=preview,
         organization="organization",
         callbacks=_Callbacks(program),
         outputs=set(),
     )
     configure(settings)
-    set_root_resource(None)  # type: ignore[arg-type]
+    set_root_resource(None)  # type: ignore[arg-type]  # as at the start of a program
     SETTINGS.rpc_manager.clear()
     pulumi.runtime.set_all_config(values)
     try:

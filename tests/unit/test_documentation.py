@@ -13,18 +13,22 @@ import yaml
 from pydantic import BaseModel
 
 from dbserver.applications import Application, environment
-from dbserver.cli.main import commands
+from dbserver.cli import main  # noqa: F401  importing it adds the verbs
+from dbserver.cli.options import commands
 from dbserver.contract import SERVERS
 from dbserver.errors import Exit
 from dbserver.redis import access
 from infra.network import Network
 from infra.outputs import outputs
 from infra.settings import Settings
+from infra.tls import Tls
+from infra.tls_settings import Tls as TlsSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 ELSEWHERE = {".git", ".venv", ".state", "node_modules", ".pytest_cache", ".hypothesis", "backups"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+DEFINED = re.compile(r"^def (test_\w+)", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -77,7 +81,8 @@ def output_keys() -> Iterator[str]:
     server = cast("Any", SimpleNamespace(container=anything, image=anything, server=anything))
     variables = environment(Application("", "", "", 1, 1), dict.fromkeys(SERVERS, ""), "", None)
     known = cast("Any", {f"APP.{name}": value for name, value in variables.items()})
-    for name, value in outputs(Settings(), Network("", []), server, server, anything, known).items():
+    settings, tls = Settings(tls=TlsSettings(address="10.0.0.5")), Tls(anything, "", "")
+    for name, value in outputs(settings, Network("", []), server, server, anything, known, tls).items():
         yield name
         yield from (f"{name}.{key}" for key in (value if isinstance(value, dict) else ()))
 
@@ -99,13 +104,13 @@ def test_the_documents_are_where_this_test_looks() -> None:
 
 @pytest.mark.parametrize("verb", sorted(commands.commands))
 def test_every_verb_is_documented_with_each_of_its_flags(verb: str) -> None:
-    text = section(reference("commands.md"), f"`{verb}`")
+    text = section(reference("commands.md"), f"`{verb}`") + section(reference("commands.md"), "Every verb")
     assert sorted(flags(commands.commands[verb]) - first_column(text)) == []
 
 
 def test_no_document_names_a_verb_or_a_flag_that_does_not_exist() -> None:
     text = reference("commands.md")
-    documented = set(re.findall(r"^## `(\w+)`$", text, re.MULTILINE)) - {"dbserver"}
+    documented = set(re.findall(r"^## `([\w-]+)`$", text, re.MULTILINE)) - {"dbserver"}
     assert documented == set(commands.commands)
     for verb in documented:
         known = flags(commands.commands[verb]) | {"--help", "-h"}
@@ -152,8 +157,31 @@ def test_every_relative_link_leads_somewhere(path: Path) -> None:
 
 @each_document
 def test_every_command_of_the_project_that_a_document_names_exists(path: Path) -> None:
-    named = re.findall(r"(?<![\w/.-])(?:\./)?((?:scripts|tools)/[\w-]+(?:\.\w+)?)", path.read_text())
+    # scripts/blue-green is the deployment's.
+    command = r"(?<![\w/.-])(?:\./)?((?:scripts(?!/blue-green)|tools|pipeline)/[\w-]+(?:\.\w+)?)"
+    named = re.findall(command, path.read_text())
     assert sorted({name for name in named if not (ROOT / name).exists()}) == []
+
+
+def test_every_test_that_the_promises_of_redis_name_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", reference("redis-persistence.md")))
+    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in DEFINED.findall(path.read_text())}
+    assert len(named) > 5
+    assert sorted(named - there) == []
+
+
+def test_every_promise_of_security_names_a_test_that_exists_and_what_is_not_promised_is_said() -> None:
+    page = reference("security.md")
+    promised, _, rest = page.partition("## Not promised")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", page)
+    there = {
+        (file, name) for file in {file for file, _ in named} for name in DEFINED.findall((ROOT / file).read_text())
+    }
+    assert sorted(set(named) - there) == []
+    lines = [line for line in promised.splitlines() if line.startswith("|") and not line.startswith(("|---", "| p"))]
+    assert len(lines) > 30
+    assert [line for line in lines if "::test_" not in line] == [], "a promise without a test"
+    assert "**Audit.**" in rest
 
 
 def test_every_decision_has_a_number_of_its_own_and_all_its_parts() -> None:

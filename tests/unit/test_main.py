@@ -4,18 +4,24 @@ import base64
 import json
 import pickle
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import dill  # type: ignore[import-untyped]
+import dill  # type: ignore[import-untyped]  # it has no types
 import pulumi
 import pytest
 import yaml
 
-from dbserver import contract
+from dbserver import certificates, contract
 from dbserver.docker.containers import daemon_error
+from dbserver.docker.privileges import PRIVILEGES
+from dbserver.postgres.settings import ENCRYPTED as PG_TLS
+from dbserver.redis.settings import ENCRYPTED as REDIS_TLS
 from infra import configuration
 from infra.application_server import ApplicationProvider
-from infra.gate import GateProvider
+from infra.certificate import CertificateProvider
+from infra.container import PROJECT
 from infra.network import NetworkProvider
 from infra.password import PasswordProvider
 from infra.postgres_server import PostgresProvider
@@ -29,6 +35,7 @@ from tests.unit.program import (
     GENERATED,
     GIVEN,
     IDENTITY,
+    PEM,
     REDIS_PASSWORD,
     ROOT,
     Program,
@@ -41,8 +48,8 @@ from tests.unit.program import (
 
 SERVERS = ("postgres", "redis")
 PROVIDERS = [
-    NetworkProvider, PasswordProvider, PostgresProvider, RedisProvider, ApplicationProvider, GateProvider,
-    RedisUsersProvider,
+    NetworkProvider, PasswordProvider, PostgresProvider, RedisProvider, ApplicationProvider, RedisUsersProvider,
+    CertificateProvider,
 ]  # fmt: skip
 CONTAINER = "docker:index/container:Container"
 DYNAMIC = "pulumi-python:dynamic/db-server"
@@ -102,8 +109,8 @@ def test_a_password_that_is_given_is_not_generated() -> None:
 def test_the_exports_are_the_documented_ones() -> None:
     exports = declare().exports
     assert set(exports) == {
-        "network", "dataDirectory", "postgres", "redis", "adminUser", "adminDatabase", "adminPassword",
-        "applications",
+        "network", "dataDirectory", "backupDirectory", "postgres", "redis", "adminUser", "adminDatabase",
+        "adminPassword", "applications",
     }  # fmt: skip
     assert exports["postgres"] == {
         "host": "db-server-postgres", "port": 5432, "publishedAddress": "127.0.0.1", "publishedPort": 5432,
@@ -161,13 +168,12 @@ def crypto() -> Program:
     return declare(**{key.removeprefix("db-server:"): value for key, value in stored.items()})
 
 
-def test_the_application_of_the_dev_stack_is_one_resource_and_the_gate_of_all_another() -> None:
+def test_the_application_of_the_dev_stack_is_one_resource() -> None:
     types = crypto().types()
     assert {name: kind for name, kind in types.items() if name not in declare(network={"create": True}).types()} == {
         "crypto-ai-agent": f"{DYNAMIC}:Application",
-        "applications": f"{DYNAMIC}:Applications",
     }
-    assert len(types) == 9
+    assert len(types) == 8
 
 
 def test_the_application_of_the_dev_stack_is_declared_with_exactly_these_properties() -> None:
@@ -180,18 +186,36 @@ def test_the_application_of_the_dev_stack_is_declared_with_exactly_these_propert
     }  # fmt: skip
 
 
-def test_an_application_waits_for_its_server_and_the_gate_for_every_application() -> None:
+def test_an_application_waits_for_its_server_and_the_users_of_redis_for_every_application() -> None:
     declared = crypto()
     needed = {name: [urn.rpartition("::")[2] for urn in registered.request.dependencies]
               for name, registered in declared.resources.items()}  # fmt: skip
     assert "postgres-server" in needed["crypto-ai-agent"]
-    assert "crypto-ai-agent" in needed["applications"]
     assert {"redis-server", "crypto-ai-agent"} <= set(needed["redis-users"])
-    assert "redis-users" in needed["applications"], "a fault of one application would leave the others without Redis"
 
 
-def test_the_gate_of_the_applications_gets_the_faults_of_each_under_its_name() -> None:
-    assert crypto().container("applications")["faults"] == {"crypto-ai-agent": []}
+UNFINISHED = {"shop": ["one", "two"], "blog": ["three"], "fine": []}
+
+
+def unfinished(*, preview: bool) -> Program:
+    return run({"applications": [{"name": name} for name in UNFINISHED]}, drift=UNFINISHED, preview=preview)
+
+
+def test_applications_that_cannot_be_finished_are_all_named_once_everything_else_and_the_outputs_are_registered() -> (
+    None
+):
+    ended = unfinished(preview=False)
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert str(ended.fault) == (
+        "application blog: three\napplication shop: one; two\n"
+        "HINT: the other applications are done; mend these, then up again"
+    )
+    assert "redis-users" in ended.types(), "a fault of one application would leave the others without Redis"
+    assert set(opened(ended.exports["applications"])) == set(UNFINISHED)
+
+
+def test_a_preview_shows_what_an_application_lacks_instead_of_ending() -> None:
+    assert unfinished(preview=True).fault is None
 
 
 def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_secret() -> None:
@@ -250,7 +274,7 @@ def test_no_password_of_an_application_stands_anywhere_but_in_a_secret(access: s
 
 def test_another_application_leaves_every_other_resource_but_the_gate_and_the_users_as_it_is() -> None:
     one, two = (declare(applications=[{"name": name} for name in names]) for names in (["a"], ["a", "b"]))
-    for name in set(one.resources) - {"applications", "redis-users"}:
+    for name in set(one.resources) - {"redis-users"}:
         assert one.resources[name].raw == two.resources[name].raw
     assert set(two.resources) - set(one.resources) == {"b"}
 
@@ -270,8 +294,22 @@ def test_a_container_is_deleted_before_its_replacement_is_created(server: str) -
 
 
 @each_server
-def test_a_changed_health_check_or_mount_replaces_the_container(server: str) -> None:
-    assert list(declare().resources[server].request.replaceOnChanges) == ["healthcheck", "mounts"]
+def test_the_network_mode_with_which_compose_makes_a_container_replaces_none(server: str) -> None:
+    assert list(declare().resources[server].request.ignoreChanges) == ["networkMode"]
+
+
+@each_server
+def test_a_changed_health_check_mount_or_directory_in_memory_replaces_the_container(server: str) -> None:
+    assert list(declare().resources[server].request.replaceOnChanges) == ["healthcheck", "mounts", "tmpfs"]
+
+
+@pytest.mark.parametrize("server", ["postgres", "redis", "archive"])
+def test_a_container_may_do_no_more_than_it_needs(server: str) -> None:
+    declared, allowed = declare(archive='{"enabled": true}').container(server), PRIVILEGES[server]
+    assert [declared[key] for key in ("capabilities", "securityOpts", "readOnly", "tmpfs", "ulimits")] == [
+        {"adds": list(allowed.capabilities), "drops": ["ALL"]}, ["no-new-privileges:true"], True, allowed.temporary,
+        [{"name": "core", "soft": 0, "hard": 0}],
+    ]  # fmt: skip
 
 
 @each_server
@@ -369,9 +407,79 @@ def test_a_port_is_published_on_the_loopback_only(server: str) -> None:
     assert declare().container(server)["ports"] == [{"internal": port, "external": port, "ip": "127.0.0.1"}]
 
 
+TLS = {"address": "10.0.0.5", "names": ["db.example.com"], "servers": ["postgres", "redis"]}
+BOTH = {"tls": TLS, "redis": {"access": "password"}}
+
+
+@each_server
+def test_with_an_address_the_port_is_published_there_too_where_the_server_speaks_tls(server: str) -> None:
+    here, outside = sorted(declare(**BOTH).container(server)["ports"], key=lambda each: each["ip"] != "127.0.0.1")
+    port = contract.DEFAULT_PORT[server]
+    assert here == {"internal": port, "external": port, "ip": "127.0.0.1"}
+    assert outside == {"internal": contract.TLS_PORT[server], "external": port, "ip": "10.0.0.5"}
+
+
+def test_only_the_servers_that_are_named_are_reached_from_outside() -> None:
+    declared = declare(tls={"address": "10.0.0.5"})
+    assert len(declared.container("postgres")["ports"]) == 2
+    assert len(declared.container("redis")["ports"]) == 1
+    assert "certificate" not in declared.container("redis-server")
+    assert "tls-port" not in declared.container("redis-server")["settings"]
+
+
+def test_a_certificate_has_every_name_and_address_by_which_the_servers_are_found() -> None:
+    inputs = declare(**BOTH).container("certificate")
+    names = ["db.example.com", "db-server-postgres", "db-server-redis", "postgres", "redis", "localhost"]
+    assert (inputs["names"], inputs["addresses"]) == (names, ["10.0.0.5", "127.0.0.1"])
+
+
+@each_server
+def test_certificate_and_key_are_one_secret_that_the_servers_wait_for(server: str) -> None:
+    declared = declare(**BOTH)
+    resource = declared.resources[f"{server}-server"]
+    assert is_secret(resource.raw["certificate"])
+    assert "certificate" in resource.request.additionalSecretOutputs
+    assert resource.inputs["settings"].items() >= {"postgres": PG_TLS, "redis": REDIS_TLS}[server].items()
+    assert any(urn.endswith("::certificate") for urn in declared.resources[server].request.dependencies)
+    assert {"authorityKey", "pem"} <= {*declared.resources["certificate"].request.additionalSecretOutputs}
+    assert [path for path in places(declared.resources[server].raw, PEM) if "(secret)" not in path] == []
+
+
+def test_what_a_client_needs_for_tls_is_exported_and_no_key_is() -> None:
+    exports = declare(**BOTH).exports
+    assert exports["tls"] == {
+        "address": "10.0.0.5", "names": ["db.example.com"], "servers": ["postgres", "redis"],
+        "expires": "end-of-the-mock", "caCertificate": "authority-of-the-mock",
+    }  # fmt: skip
+    assert list(places(exports, PEM)) == []
+
+
+@each_server
+def test_without_an_address_there_is_no_certificate_and_nothing_of_tls(server: str) -> None:
+    declared = declare()
+    assert "certificate" not in declared.types()
+    assert "certificate" not in declared.container(f"{server}-server")
+    assert "tls" not in declared.exports
+    assert [name for name in declared.container(f"{server}-server")["settings"] if "ssl" in name or "tls" in name] == []
+
+
+def test_a_given_certificate_needs_no_authority_of_the_stack_s(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    authority = certificates.authority("company", now)
+    given = certificates.issue(authority, ["db.example.com"], [], now)
+    files = {"certificateFile": given.certificate, "keyFile": given.key, "caFile": authority.certificate}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    declared = declare(tls={**TLS, "servers": ["postgres"], **{name: str(tmp_path / name) for name in files}})
+    assert "certificate" not in declared.types()
+    assert opened(declared.resources["postgres-server"].raw["certificate"]) == given.pem
+    assert is_secret(declared.resources["postgres-server"].raw["certificate"])
+    assert declared.exports["tls"]["caCertificate"] == authority.certificate
+
+
 @each_server
 def test_data_and_configuration_are_bind_mounts_and_the_configuration_is_read_only(server: str) -> None:
-    data, config = declare().container(server)["mounts"]
+    data, config, *backups = declare().container(server)["mounts"]
     expected = {"postgres": "/var/lib/postgresql/data", "redis": "/data"}[server]
     assert data == {"type": "bind", "source": f"/data/db-server/{server}", "target": expected}
     assert config == {
@@ -380,6 +488,40 @@ def test_data_and_configuration_are_bind_mounts_and_the_configuration_is_read_on
         "target": contract.INNER_CONFIG[server],
         "readOnly": True,
     }
+    own = [
+        {"type": "bind", "source": str(PROJECT / "backups"), "target": "/backups"},
+        {"type": "bind", "source": "/data/db-server/run/postgres", "target": "/var/run/postgresql"},
+    ]
+    assert backups == (own if server == "postgres" else []), "PostgreSQL's own programs write the backups"
+
+
+def test_the_archive_comes_to_the_server_by_its_socket_alone() -> None:
+    declared = declare(archive='{"enabled": true, "keep": "3d", "baseBackup": "weekly sunday 01:30"}')
+    archive = declared.container("archive")
+    assert (archive["networkMode"], archive["user"], "ports" in archive) == ("none", "postgres", False)
+    assert {mount["target"]: mount["source"] for mount in archive["mounts"]} == {
+        "/archive": "/data/db-server/archive",
+        "/var/run/postgresql": "/data/db-server/run/postgres",
+    }
+    script, name, *arguments = archive["command"][1:]
+    assert "pg_receivewal" in script
+    assert [name, *arguments[:4]] == ["archive", "dbadmin", "259200", "604800", "asynchronous"]
+    assert [arguments[4], arguments[5], arguments[8]] == [" 30 ", " 1 ", " 0 "]
+    assert declared.container("postgres-server")["settings"]["summarize_wal"] == "on"
+    assert "synchronous_standby_names" not in declared.container("postgres-server")["settings"]
+
+
+def test_a_synchronous_archive_holds_up_commits_until_it_has_them() -> None:
+    declared = declare(archive='{"enabled": true, "synchronous": true}')
+    assert declared.container("archive")["command"][6] == "synchronous"
+    assert declared.container("postgres-server")["settings"]["synchronous_standby_names"] == "db_server_archive"
+
+
+def test_without_an_archive_nothing_of_it_is_declared() -> None:
+    declared = declare()
+    assert "max_slot_wal_keep_size" not in declared.container("postgres-server")["settings"]
+    with pytest.raises((KeyError, StopIteration)):
+        declared.container("archive")
 
 
 @each_server
@@ -494,7 +636,7 @@ def test_the_reference_to_a_provider_is_no_secret(provider: type[Any]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["admin-password", "network", "postgres-server", "redis-server", "redis-users", "crypto", "applications"],
+    ["admin-password", "network", "postgres-server", "redis-server", "redis-users", "crypto"],
 )
 def test_the_registered_provider_is_a_readable_reference(name: str) -> None:
     stored = declare(network={"create": True}, applications=[{"name": "crypto"}]).resources[name].raw["__provider"]

@@ -13,7 +13,7 @@ ENTRANCES = ("dbserver", "dbserver.__main__")
 # Modules whose import is all that the engine's provider process needs.
 PROVIDERS = (
     "infra.network", "infra.password", "infra.postgres_server", "infra.redis_server", "infra.server",
-    "infra.application_server", "infra.gate", "infra.redis_users",
+    "infra.application_server", "infra.redis_users", "infra.certificate",
 )  # fmt: skip
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -77,7 +77,7 @@ def test_operations_know_neither_pulumi_nor_the_declarations(path: Path) -> None
 def test_declarations_use_what_the_servers_need_and_no_verb(path: Path) -> None:
     if name_of(path).partition(".")[0] in ("infra", "__main__"):
         verbs = ("dbserver.cli", "dbserver.actions", "dbserver.engine", "dbserver.declared", "dbserver.locks")
-        assert [name for name in imported(path) if name.startswith(verbs)] == []
+        assert [name for name in imported(path) if f"{name}.".startswith(tuple(f"{verb}." for verb in verbs))] == []
 
 
 def test_the_main_program_declares_through_infra_only() -> None:
@@ -97,6 +97,20 @@ def test_a_verb_imports_another_only_to_show_the_status() -> None:
     for path in (ROOT / "dbserver" / "actions").glob("*.py"):
         others = {name for name in imported(path) if name.startswith("dbserver.actions.")}
         assert others <= {"dbserver.actions.status"}, path
+
+
+@each_module
+def test_the_judgement_of_doctor_looks_at_nothing_itself(path: Path) -> None:
+    if name_of(path).startswith("dbserver.diagnosis"):
+        looking = {"dbserver.execute", "dbserver.engine", "os", "pathlib", "time", "datetime", "psutil", "socket"}
+        assert looking & set(imported(path)) == set(), "facts come in from outside, so that every cause can be tested"
+
+
+@each_module
+def test_the_judgement_of_a_preview_looks_at_nothing_itself(path: Path) -> None:
+    if name_of(path).startswith("dbserver.preview"):
+        looking = {"dbserver.execute", "dbserver.engine", "dbserver.clients", "os", "pathlib", "time", "socket"}
+        assert looking & set(imported(path)) == set(), "what servers tell comes in from outside"
 
 
 @each_module
@@ -149,6 +163,13 @@ def test_a_function_has_at_most_40_lines(path: Path) -> None:
     functions = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno and f.end_lineno - f.lineno >= 40}
     assert long == {}, "functions are mostly under 20 lines"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda path: path.name)
+def test_a_step_of_a_pipeline_knows_the_verbs_by_their_commands_alone(path: Path) -> None:
+    own = {name for name in imported(path) if name.partition(".")[0] in ("infra", "dbserver", "tools", "pulumi")}
+    assert own <= {"dbserver.errors"}
+    assert len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "scripts").iterdir()), ids=lambda path: path.name)

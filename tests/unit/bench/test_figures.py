@@ -34,6 +34,11 @@ def test_the_table_of_comparisons_says_for_each_line_whether_its_target_is_reach
     assert table.note == "a note"
 
 
+def test_a_target_is_shown_with_all_of_its_decimals() -> None:
+    table = comparison_table("Gaps", [compared([1.0], [1.0], at_most=target) for target in (0.02, 0.85, 2.0)])
+    assert [row[5] for row in table.rows] == ["<= 0.02x", "<= 0.85x", "<= 2.0x"]
+
+
 def test_a_table_is_rendered_in_columns_of_one_width() -> None:
     assert render(Table("Title", ("a", "long"), [("1", "2"), ("333", "x|y")], "said last")) == (
         "## Title\n\n| a   | long |\n|-----|------|\n| 1   | 2    |\n| 333 | x\\|y |\n\nsaid last\n"

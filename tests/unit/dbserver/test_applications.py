@@ -1,5 +1,6 @@
 """What an application has to know: URLs that give their parts back, whatever is in them."""
 
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -16,9 +17,16 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_s
 HOSTILE = ["a@b:c/d?e#f", "p%40ss word", "'\"\\$`;&|", "[::1]", "#", "?", "///", "a%b"]
 
 
-def application(**changes: object) -> Application:
-    values = {"name": "shop", "database": "shop_data", "role": "shop_user", "pool_size": 5, "instances": 3}
-    return Application(**{**values, **changes})  # type: ignore[arg-type]
+def application(**changes: Any) -> Application:
+    names = {"name": "shop", "database": "shop_data", "role": "shop_user"}
+    values: dict[str, Any] = {**names, "pool_size": 5, "instances": 3}
+    return Application(**{**values, **changes})
+
+
+def test_without_a_password_the_url_has_no_place_for_one() -> None:
+    found = environment(application(), HOSTS, "", None)
+    assert found["DATABASE_URL"] == "postgresql://shop_user@db-server-postgres:5432/shop_data"
+    assert found["DB_PASSWORD"] == ""
 
 
 def check(role: str, database: str, password: str, redis_password: str) -> None:

@@ -4,10 +4,13 @@ import contextlib
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from dbserver import declared
+from dbserver.clients import Servers
 from dbserver.errors import DbServerError, UsageError
 from infra.settings import load
 
@@ -38,6 +41,25 @@ def test_the_stack_selected_in_the_directory_is_used(project: Path, stored: str,
     assert declared.selected_stack() == stack
 
 
+@pytest.mark.parametrize(
+    ("backend", "stack"),
+    [("", "prod"), ("file:///elsewhere", "other"), ("s3://bucket", "old")],
+    ids=["Pulumi.yaml's backend", "the variable's", "one without a selection of its own"],
+)
+def test_the_selection_of_the_backend_in_use_counts_before_the_one_for_all(
+    project: Path, monkeypatch: pytest.MonkeyPatch, backend: str, stack: str
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", backend)
+    each = {"file://./.state": "organization/db-server/prod", "file:///elsewhere": "organization/db-server/other"}
+    select(project, json.dumps({"stacks": each, "stack": "old"}))
+    assert declared.selected_stack() == stack
+
+
+def test_the_default_backend_is_the_one_in_pulumi_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    assert declared.backend() == yaml.safe_load((declared.ROOT / "Pulumi.yaml").read_text())["backend"]["url"]
+
+
 def test_the_variable_wins_over_the_selected_stack_and_the_flag_over_both(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +78,7 @@ def test_neither_the_variable_nor_the_default_counts_as_what_pulumi_selected(
     assert declared.workspace_stack() == "prod"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stack": ""}', "null"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stack": ""}', '{"stacks": []}', "null"])
 def test_a_workspace_file_without_a_stack_means_the_default(project: Path, content: str) -> None:
     select(project, content)
     assert declared.selected_stack() == "dev"
@@ -87,9 +109,10 @@ def test_every_name_is_read_from_the_stack_s_file(project: Path) -> None:
         "config:\n"
         "  db-server:network: {name: net, create: true}\n"
         "  db-server:dataDirectory: /srv/data\n"
+        "  db-server:backupDirectory: /srv/backups\n"
         "  db-server:standIns: 'true'\n"
         "  db-server:adminPassword: {secure: v1:x}\n"
-        "  db-server:postgres: {containerName: pg, image: 'postgres:18', port: 15432, adminUser: boss}\n"
+        "  db-server:postgres: {containerName: pg, image: 'postgres:18', port: 15432, memory: 2g, adminUser: boss}\n"
         "  db-server:redis: {containerName: rd, image: 'redis:7', port: '16379'}\n"
     )
     assert declared.read("test") == declared.Declared(
@@ -97,9 +120,12 @@ def test_every_name_is_read_from_the_stack_s_file(project: Path) -> None:
         network="net",
         create_network=True,
         data_directory="/srv/data",
+        backup_directory="/srv/backups",
         admin="boss",
         containers={"postgres": "pg", "redis": "rd"},
         images={"postgres": "postgres:18", "redis": "redis:7"},
+        ports={"postgres": 15432, "redis": 16379},
+        memory={"postgres": 2 * 1024**3, "redis": 256 * 1024**2},
         stand_ins=True,
     )
 
@@ -142,6 +168,21 @@ def test_the_applications_are_read_with_database_and_role_and_nothing_is_judged(
     assert declared.read("dev").applications == known
 
 
+@pytest.mark.parametrize(
+    "tls",
+    [None, {}, {"address": "10.0.0.5"}, {"address": "10.0.0.5", "servers": ["redis", "postgres"]}],
+)
+def test_what_is_reached_from_outside_is_what_the_program_declares(project: Path, tls: dict[str, Any] | None) -> None:
+    values = {"tls": tls, "redis": {"access": "password"}} if tls is not None else {}
+    content = {"config": {f"db-server:{name}": value for name, value in values.items()}}
+    (project / "Pulumi.dev.yaml").write_text(yaml.safe_dump(content))
+    found = declared.read("dev")
+    assert found.outside == load(values).tls.outside
+    assert [found.plan(server).address for server in found.containers] == [
+        found.outside.get(server, "") for server in found.containers
+    ]
+
+
 def test_a_stack_without_applications_declares_none(project: Path) -> None:
     (project / "Pulumi.dev.yaml").write_text("config: {}\n")
     assert declared.read("dev").applications == {}
@@ -154,3 +195,12 @@ def test_database_and_role_are_those_that_the_program_declares(project: Path) ->
     assert declared.read("dev").applications == {
         entry.name: (entry.database_name, entry.role_name) for entry in settings.applications
     }
+
+
+def test_who_is_connected_is_asked_of_one_server_or_both(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text(
+        "config:\n  db-server:network: {name: n}\n  db-server:postgres: {containerName: p, adminUser: boss}\n"
+    )
+    found = declared.read("dev")
+    assert found.servers() == Servers({"postgres": "p", "redis": "db-server-redis"}, "boss", "n")
+    assert found.servers(["redis"]) == Servers({"redis": "db-server-redis"}, "boss", "n")

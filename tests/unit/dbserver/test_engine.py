@@ -92,6 +92,77 @@ def test_an_update_compares_with_the_real_containers_first_and_asks_nobody(monke
     assert options["cwd"] == ROOT
 
 
+@pytest.mark.parametrize(
+    ("allowed", "env"), [(False, {}), (True, {"DBSERVER_DISCONNECT_APPLICATIONS": "yes"})], ids=["refuses", "may"]
+)
+def test_an_update_may_cut_applications_off_only_where_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], *, allowed: bool
+) -> None:
+    started = streaming(monkeypatch, [], 0)
+    engine.up("dev", pytest.fail, disconnect=allowed)
+    assert started[0][1]["env"] == env
+
+
+def test_an_update_keeps_containers_of_elsewhere_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = streaming(monkeypatch, [], 0)
+    engine.up("dev", pytest.fail, keep=True)
+    assert started[0][1]["env"] == {"DBSERVER_KEEP_FOREIGN_CONTAINERS": "yes"}
+
+
+def test_an_update_goes_without_backups_only_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = streaming(monkeypatch, [], 0)
+    engine.up("dev", pytest.fail, checkpoint=False)
+    assert started[0][1]["env"] == {"DBSERVER_NO_CHECKPOINT": "yes"}
+
+
+def previewing(monkeypatch: pytest.MonkeyPatch, printed: str, said: str = "") -> list[list[str]]:
+    started: list[list[str]] = []
+
+    def run(argv: list[str], **_: Any) -> execute.Finished:
+        started.append(argv)
+        return execute.Finished(1, printed, said)
+
+    monkeypatch.setattr(execute, "run", run)
+    return started
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+def test_a_preview_is_what_the_engine_printed_whatever_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch, *, refresh: bool
+) -> None:
+    started = previewing(monkeypatch, '{"steps": []}')
+    assert engine.preview("dev", refresh=refresh) == '{"steps": []}'
+    assert ("--refresh" in started[0]) is refresh
+    assert {"preview", "--json", "--non-interactive"} <= set(started[0])
+
+
+def test_a_preview_of_a_stack_that_there_is_not_names_the_command_that_makes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    previewing(monkeypatch, "", "error: no stack named 'new' found")
+    with pytest.raises(UsageError) as caught:
+        engine.preview("new", refresh=True)
+    assert caught.value.hint == "pulumi stack init new --no-select"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (f"error: {contract.REFUSED}\n  port 1 is taken\n", RefusedError, f"{contract.REFUSED}\n  port 1 is taken"),
+        (f"error: {contract.FAULTY}\n  postgres.port: no\n", UsageError, f"{contract.FAULTY}\n  postgres.port: no"),
+        (
+            "error: Exception calling application: it cannot be renamed",
+            DbServerError,
+            "the preview of stack dev did not finish:\nerror: it cannot be renamed",
+        ),
+    ],
+)
+def test_a_preview_that_did_not_finish_is_the_program_s_own_error(said: str, kind: type, message: str) -> None:
+    noise = "error: an unhandled error occurred: program exited with non-zero exit code: 1"
+    fault = engine.refused("dev", f"{said}\n{noise}")
+    assert (type(fault), fault.message) == (kind, message)
+
+
 def test_an_update_that_failed_ends_with_its_diagnostics_and_their_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     streaming(monkeypatch, FAILED_UPDATE, 255)
     with pytest.raises(DbServerError) as caught:
@@ -146,6 +217,13 @@ def test_a_host_that_is_refused_ends_an_update_as_a_refusal(monkeypatch: pytest.
     assert found.hint == "correct that, then run ./scripts/start.sh again"
 
 
+def test_a_refusal_that_has_a_hint_of_its_own_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = f"{contract.REFUSED} taking over a: application containers are connected: shop-blue (blue) 5 to postgres"
+    hint = "finish the deployment and stop them, or cut them off with --disconnect-applications"
+    found = ended(monkeypatch, str(RefusedError(said, hint)), EXITED)
+    assert (type(found), found.message, found.hint) == (RefusedError, said, hint)
+
+
 def test_any_other_error_of_the_program_ends_an_update_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     found = ended(monkeypatch, "the Docker daemon does not answer\nHINT: sudo systemctl start docker", EXITED)
     assert (type(found), found.exit_code) == (DbServerError, 1)
@@ -163,6 +241,93 @@ def test_a_missing_engine_is_reported_with_what_installs_it(monkeypatch: pytest.
     with pytest.raises(UsageError, match="pulumi is not on PATH") as caught:
         engine.require()
     assert "./scripts/start.sh" in caught.value.hint
+
+
+def exported(*ids: tuple[str, str], **marks: bool) -> str:
+    urn = "urn:pulumi:dev::db-server::docker:index/container:Container::"
+    resources: list[dict[str, Any]] = [{"urn": "urn:pulumi:dev::db-server::pulumi:pulumi:Stack::dev", "type": "stack"}]
+    for name, id_ in ids:
+        resource = {"urn": urn + name, "type": "docker:index/container:Container", "id": id_, "outputs": {"id": id_}}
+        resources.append({**resource, **marks})
+    return json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+
+def test_a_container_with_another_id_is_put_into_the_state_in_place_of_the_one_that_it_knew(programs: Programs) -> None:
+    programs.answer("stack export", exported(("postgres", "old"), ("redis", "same")))
+    programs.answer("stack import", "")
+    assert engine.accept("dev", {"postgres": "new", "redis": "same"}) == ["postgres"]
+    (imported,) = programs.started("pulumi stack import --stack dev --non-interactive")
+    assert imported.stdin == exported(("postgres", "new"), ("redis", "same"))
+
+
+def killed_while_creating(*known: tuple[str, str], kind: str = "creating") -> str:
+    """Return a state in which an update was killed when it had made Redis' container and not noted it."""
+    urn = "urn:pulumi:dev::db-server::{}".format
+    state = json.loads(exported(*known))
+    container = {
+        "urn": urn("docker:index/container:Container::redis"), "type": "docker:index/container:Container",
+        "inputs": {"__defaults": [], "name": "db-server-redis"}, "parent": urn("pulumi:pulumi:Stack::dev"),
+        "provider": urn("pulumi:providers:docker::default::1"), "dependencies": [urn("network::network")],
+    }  # fmt: skip
+    others = ("network::network", "pulumi:providers:docker::default", "redis-server::redis-server")
+    state["deployment"]["resources"] += [{"urn": urn(other), "type": "other", "id": "1"} for other in others]
+    state["deployment"]["pending_operations"] = [{"resource": container, "type": kind}]
+    return json.dumps(state)
+
+
+def test_a_container_that_a_killed_update_had_made_is_noted_after_what_it_depends_on(programs: Programs) -> None:
+    programs.answer("stack export", killed_while_creating())
+    programs.answer("stack import", "")
+    assert engine.accept("dev", {"redis": "new"}) == ["redis"]
+    (imported,) = programs.started("pulumi stack import")
+    deployment = json.loads(imported.stdin)["deployment"]
+    names = [each["urn"].rpartition("::")[2] for each in deployment["resources"]]
+    assert names == ["dev", "network", "default", "redis", "redis-server"]
+    noted = deployment["resources"][3]
+    assert (noted["id"], noted["outputs"]) == ("new", {"name": "db-server-redis", "id": "new"})
+    assert deployment["pending_operations"] == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [killed_while_creating(kind="updating"), killed_while_creating(("redis", "new"))],
+    ids=["updating", "noted"],
+)
+def test_any_other_operation_of_a_killed_update_is_left_to_the_engine(programs: Programs, state: str) -> None:
+    programs.answer("stack export", state)
+    assert engine.accept("dev", {"redis": "new"}) == []
+    assert len(programs.calls) == 1
+
+
+def test_a_state_on_this_machine_is_asked_whether_it_names_a_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    assert engine.knows("dev", "new"), "there is no state yet"
+    file = tmp_path / ".pulumi" / "stacks" / "db-server" / "dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(exported(("postgres", "old")))
+    assert engine.knows("dev", "old")
+    assert not engine.knows("dev", "new")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://elsewhere")
+    assert engine.knows("dev", "new"), "nobody asks"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        exported(),
+        exported(("postgres", "new")),
+        '{"version": 3, "deployment": {}}',
+        exported(("postgres", "old"), delete=True),
+        exported(("postgres", "old"), pendingReplacement=True),
+    ],
+    ids=["no container", "the same", "an empty stack", "one to be deleted", "one that was deleted"],
+)
+def test_a_state_that_has_nothing_to_learn_is_left_alone(programs: Programs, state: str) -> None:
+    programs.answer("stack export", state)
+    assert engine.accept("dev", {"postgres": "new"}) == []
+    assert len(programs.calls) == 1
 
 
 def test_outputs_are_asked_for_without_secrets_unless_they_are_wanted(programs: Programs) -> None:
@@ -349,6 +514,14 @@ def test_the_lock_of_an_update_at_work_is_left_and_its_holder_named(
 def test_the_lock_of_another_host_is_left(state: Path, programs: Programs) -> None:
     lock(state, hostname="another-host")
     assert "on another-host" in locked(programs)
+
+
+def test_the_updates_that_left_a_lock_are_told_and_nothing_is_released(state: Path, programs: Programs) -> None:
+    lock(state, "one")
+    lock(state, "two", hostname="another-host")
+    assert engine.dead_updates("dev") == [dead_pid()]
+    assert programs.calls == []
+    assert len(list(state.rglob("*.json"))) == 2
 
 
 def test_one_living_lock_beside_a_dead_one_keeps_both(state: Path, programs: Programs) -> None:

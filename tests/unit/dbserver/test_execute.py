@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 from typing import Any
 
@@ -96,11 +97,84 @@ def test_extra_variables_are_added_to_the_environment(programs: Programs, monkey
     assert (given_environment["KEPT"], given_environment["ADDED"]) == ("1", "2")
 
 
+# Attached to the terminal, side by side -----------------------------------------------
+
+
+def test_an_attached_program_has_this_process_s_input_and_output_and_gives_its_status(programs: Programs) -> None:
+    programs.answer("psql", Failed("", 3))
+    assert execute.attach(["psql", "-X"], env={"ADDED": "2"}) == 3
+    options = programs.calls[0].options
+    assert not {"stdin", "stdout", "stderr", "capture_output", "input"} & set(options)
+    assert options["env"]["ADDED"] == "2"
+
+
+def test_an_interruption_is_passed_on_to_the_attached_program_and_raised_once_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, got = signal.getsignal(signal.SIGINT), []
+
+    class Attached:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def wait(self) -> int:
+            assert signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.SIG_DFL, before)
+            signal.raise_signal(signal.SIGINT)
+            return 130
+
+        def send_signal(self, number: int) -> None:
+            got.append(number)
+
+    monkeypatch.setattr(subprocess, "Popen", Attached)
+    with pytest.raises(KeyboardInterrupt):
+        execute.attach(["psql"])
+    assert got == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_attached_program_that_is_missing_is_an_expected_error(programs: Programs) -> None:
+    programs.answer("docker", FileNotFoundError(2, "No such file or directory", "docker"))
+    with pytest.raises(CommandError, match=r"^docker ended with exit status 127: docker not found$"):
+        execute.attach(["docker", "exec"])
+
+
+def following(monkeypatch: pytest.MonkeyPatch, **printed: str) -> list["Process"]:
+    """Answer for programs by name with what they print."""
+    made: list[Process] = []
+
+    def popen(argv: list[str], **options: Any) -> Process:
+        made.append(Process(argv, **options))
+        made[-1].stdout = io.StringIO(printed[argv[0]])
+        return made[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return made
+
+
+def test_programs_side_by_side_hand_over_every_line_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = following(monkeypatch, a="one\ntwo\n", b="three\n")
+    lines: list[tuple[int, str]] = []
+    execute.follow([["a"], ["b"]], lambda index, line: lines.append((index, line)))
+    assert sorted(lines) == [(0, "one"), (0, "two"), (1, "three")]
+    assert [(each.terminated, each.waited) for each in made] == [(True, True), (True, True)]
+
+
+def test_an_interruption_ends_programs_that_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = following(monkeypatch, a="one\ntwo\n", b="three\n")
+
+    def interrupt(_: int, __: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute.follow([["a"], ["b"]], interrupt)
+    assert [(each.terminated, each.waited) for each in made] == [(True, True), (True, True)]
+
+
 class Process:
     """A long program that prints two lines."""
 
     def __init__(self, argv: list[str], **options: Any) -> None:
-        self.argv, self.options, self.returncode, self.waited = argv, options, 3, False
+        self.argv, self.options, self.returncode, self.waited, self.terminated = argv, options, 3, False, False
         self.stdout = io.StringIO("one\ntwo\n")
 
     def __enter__(self) -> "Process":
@@ -108,6 +182,9 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def terminate(self) -> None:
+        self.terminated = True
 
     def wait(self) -> None:
         self.waited = True
@@ -135,3 +212,56 @@ def test_an_interruption_waits_for_the_program_before_it_goes_on(monkeypatch: py
         execute.stream(["pulumi", "up"], interrupt)
     assert made[0].waited
     assert made[0].options["stdin"] == subprocess.DEVNULL, os.devnull
+
+
+class Shell:
+    """A program that answers each line `N` with `N` lines, and ends at `fail`."""
+
+    def __init__(self, _: list[str], **options: Any) -> None:
+        self.stdin, self.stdout, self.errors = self, self, options["stderr"]
+        self.status: int | None = None
+        self.lines: list[bytes] = []
+
+    def write(self, text: bytes) -> None:
+        for line in text.decode().splitlines():
+            if line == "fail" or self.status is not None:
+                self.status = 3
+                self.errors.write(b"ERROR:  it failed\n")
+                return
+            self.lines.append(line.encode() + b"\n")
+
+    def flush(self) -> None:
+        self.errors.flush()
+
+    def __iter__(self) -> "Shell":
+        return self
+
+    def __next__(self) -> bytes:
+        if not self.lines:
+            raise StopIteration
+        return self.lines.pop(0)
+
+    def poll(self) -> int | None:
+        return self.status
+
+    def wait(self) -> int | None:
+        return self.status
+
+    def kill(self) -> None:
+        self.status = -9
+
+
+def test_a_program_that_stays_is_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Shell)
+    conversation = execute.Conversation(["psql"])
+    assert conversation.ask("one\ntwo\nEND\n", "END", 1) == execute.Finished(0, "one\ntwo", "")
+    assert conversation.ask("three\nEND\n", "END", 1) == execute.Finished(0, "three", "")
+    assert not conversation.ended
+
+
+def test_a_program_that_ends_in_the_middle_has_failed_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Shell)
+    conversation = execute.Conversation(["psql"])
+    failed = conversation.ask("one\nfail\nEND\n", "END", 1)
+    assert failed == execute.Finished(3, "one", "ERROR:  it failed\n")
+    assert conversation.ended

@@ -6,6 +6,7 @@ import pytest
 
 from dbserver import refusals
 from dbserver.docker.host import Directory, Occupant
+from dbserver.docker.images import Image
 from dbserver.docker.networks import Network
 from dbserver.docker.ports import Holder
 from tests.unit.fakes import POSTGRES_IMAGE, container
@@ -75,12 +76,20 @@ def test_a_taken_port_names_each_holder_and_the_way_out() -> None:
     assert refusals.port(5432, []) == []
 
 
+def test_an_address_that_the_host_does_not_have_is_refused_and_unknown_ones_are_not() -> None:
+    assert refusals.address("10.0.0.5", ["192.0.2.2", "10.0.0.6"]) == [
+        "tls.address 10.0.0.5 is no address of this host; it has 10.0.0.6, 192.0.2.2"
+    ]
+    assert refusals.address("10.0.0.5", ["10.0.0.5"]) == []
+    assert refusals.address("10.0.0.5", []) == []
+
+
 @pytest.mark.parametrize(
     ("own", "held"),
-    [(None, False), (container(), True), (container(state="exited"), False), (container(published={}), False)],
+    [(None, False), (container(), True), (container(state="exited"), False), (container(published=()), False)],
     ids=["no container", "ours runs", "ours is stopped", "ours publishes nothing"],
 )
-def test_a_port_is_ours_only_while_our_container_runs(own: Any, held: bool) -> None:  # noqa: FBT001
+def test_a_port_is_ours_only_while_our_container_runs(*, own: Any, held: bool) -> None:
     assert refusals.publishes(own, 5432) is held
 
 
@@ -100,7 +109,7 @@ def test_another_port_of_our_container_is_not_this_one() -> None:
     ],
     ids=["as declared", "none", "stopped", "another image", "no mount", "another directory"],
 )
-def test_only_our_container_with_this_image_on_this_directory_needs_no_look(own: Any, settled: bool) -> None:  # noqa: FBT001
+def test_only_our_container_with_this_image_on_this_directory_needs_no_look(*, own: Any, settled: bool) -> None:
     assert refusals.settled(own, POSTGRES_IMAGE, PATH, "postgres") is settled
 
 
@@ -110,8 +119,29 @@ def test_good_data_and_an_empty_directory_are_no_reason() -> None:
 
 
 def test_data_of_another_major_version_is_refused_with_the_image_that_reads_it() -> None:
-    reason = f"{PATH} holds data of PostgreSQL 16, the image postgres:17 is 17: it would not start;"
-    assert judged(version="16") == [f"{reason} set postgres.image to postgres:16"]
+    reason = f"{PATH} holds data of PostgreSQL 18, the image postgres:17 is 17: it would not start;"
+    assert judged(version="18") == [f"{reason} set postgres.image to postgres:18"]
+
+
+def test_a_newer_image_is_refused_with_the_verb_that_upgrades() -> None:
+    found = refusals.directory("postgres", directory(version="17"), Image("postgres:18", "sha256:18", "18"), None)
+    assert [reason.endswith("; ./scripts/dbserver upgrade postgres --to 18 brings it there") for reason in found] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_new_server_is_made_where_the_data_stands_beside(*, exists: bool) -> None:
+    beside = ("postgres.17-20261123t140507z",)
+    reasons = judged(exists=exists, filled=False, beside=beside)
+    assert [f"{PATH} holds no data, {beside[0]} beside it does" in reason for reason in reasons] == [True]
+    assert judged("redis", exists=exists, filled=False, beside=beside) == []
+    assert judged(version="17", beside=beside) == []
+
+
+def test_no_new_server_is_made_where_the_archive_has_the_lost_one() -> None:
+    (reason,) = refusals.archived(PATH, "/srv/archive")
+    assert f"{PATH} holds no data, the archive /srv/archive does; ./scripts/dbserver restore --all" in reason
 
 
 def test_the_version_of_postgres_is_no_matter_for_redis() -> None:
@@ -126,7 +156,7 @@ def test_data_of_another_owner_is_refused_with_the_command_that_hands_it_over(ui
 
 
 @pytest.mark.parametrize(("uid", "refused"), [(0, False), (999, False), (1000, True)])
-def test_redis_hands_over_files_of_root_itself_but_no_others(uid: int, refused: bool) -> None:  # noqa: FBT001
+def test_redis_hands_over_files_of_root_itself_but_no_others(*, uid: int, refused: bool) -> None:
     assert bool(judged("redis", owners=(("dump.rdb", uid),))) is refused
 
 
@@ -148,7 +178,7 @@ def test_our_own_container_may_use_its_directory() -> None:
 
 
 @pytest.mark.parametrize(("free", "refused"), [(GIB - 1, True), (GIB, False)])
-def test_less_than_a_gibibyte_of_room_is_refused(free: int, refused: bool) -> None:  # noqa: FBT001
+def test_less_than_a_gibibyte_of_room_is_refused(*, free: int, refused: bool) -> None:
     reason = f"{PATH}: only 1023 MB free, at least 1024 MB are needed"
     assert judged(free_bytes=free) == ([reason] if refused else [])
 

@@ -9,7 +9,7 @@ import pytest
 from dbserver.docker import containers
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.execute import Finished
-from dbserver.postgres import access, scram, server
+from dbserver.postgres import access, scram, server, session
 from infra.application_server import ApplicationProvider
 from infra.server import ServerError
 from tests.unit.fakes import container
@@ -68,8 +68,8 @@ class Running:
 @pytest.fixture(autouse=True)
 def running(monkeypatch: pytest.MonkeyPatch) -> Running:
     fake = Running()
-    monkeypatch.setattr(server.Server, "query", lambda _, *arguments: fake.query(*arguments))
-    monkeypatch.setattr(server.Server, "attempt", lambda _, *arguments: fake.attempt(*arguments))
+    monkeypatch.setattr(session, "query", lambda _, *arguments: fake.query(*arguments))
+    monkeypatch.setattr(session, "attempt", lambda _, *arguments: fake.attempt(*arguments))
     monkeypatch.setattr(containers, "inspect", lambda _: {"db-server-postgres": container()})
     return fake
 
@@ -311,7 +311,10 @@ def test_a_server_that_is_stopped_or_gone_is_another_resource_s_matter(
     assert (result.id, result.outs, running.sent) == ("shop", PROPS, [])
 
 
-def test_a_server_that_does_not_answer_ends_the_refresh_with_the_next_step(running: Running) -> None:
+def test_a_server_that_does_not_answer_ends_the_refresh_with_the_next_step(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.Server, "wait", lambda _: None)
     running.fault = NotRunningError("no answer", "./scripts/start.sh")
     with pytest.raises(ServerError, match=r"no answer\nHINT: \./scripts/start\.sh"):
         read()

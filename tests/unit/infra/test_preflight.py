@@ -1,6 +1,7 @@
 """The look at the host: every reason to refuse at once, nothing changed; what was stopped starts again."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,27 +11,40 @@ from dbserver import contract
 from dbserver.docker import host, ports
 from dbserver.docker.host import Directory
 from dbserver.docker.ports import Holder
-from infra import preflight
+from dbserver.errors import NotRunningError, RefusedError
+from infra import compose_file, preflight
+from infra.container import container_plan
 from infra.settings import Settings, load
-from tests.unit.fakes import NO_CONTAINER, Failed, Programs, inspected, printed
+from tests.unit.fakes import NO_CONTAINER, Failed, Programs, as_planned, connected, inspected, postgres_row, printed
 
 NO_NETWORK = Failed("Error response from daemon: network nginx-network not found")
 ROOMY = 10 * 1024**3
 
 
 @pytest.fixture
-def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
+def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Programs:
     """A host without containers on which everything fits."""
-    network = {"Name": "nginx-network", "Id": "n", "Driver": "bridge", "IPAM": {}}
-    programs.answer("network inspect", json.dumps([network]))
+    monkeypatch.setattr(compose_file, "PROJECT", tmp_path)
+    programs.answer("docker compose", Failed("docker: 'compose' is not a docker command."))
+    connected(programs)
     programs.answer("image inspect", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]))
     programs.answer("container inspect", NO_CONTAINER)
-    programs.answer("FROM dbserver.application", "[]")
+    programs.answer("FROM dbserver.application;", "[]")
     monkeypatch.setattr(ports, "holders", lambda _: [])
     monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, free_bytes=ROOMY))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     monkeypatch.setattr(pulumi, "get_stack", lambda: "unit")
+    monkeypatch.setattr(preflight, "take_precautions", lambda *_: None)
     return programs
+
+
+@pytest.fixture
+def going(fitting: Programs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Record of which servers the precautions are taken."""
+    taken: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(preflight, "take_precautions", lambda _, stack, found: taken.append((stack, sorted(found))))
+    serving(fitting)
+    return taken
 
 
 def refused(settings: Settings) -> str:
@@ -59,6 +73,26 @@ def test_every_reason_is_told_at_once(fitting: Programs, monkeypatch: pytest.Mon
         assert any(part in line for line in lines[1:]), (part, lines)
 
 
+def test_somebody_else_s_compose_file_is_refused_and_left_as_it_is(fitting: Programs, tmp_path: Path) -> None:
+    theirs = tmp_path / contract.COMPOSE_FILE
+    theirs.write_text("services: {}\n")
+    assert "docker-compose.yml is not ours" in refused(load({}))
+    assert theirs.read_text() == "services: {}\n"
+    assert not fitting.started("docker start")
+
+
+def test_an_update_renders_the_compose_file_and_a_preview_does_not(
+    fitting: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    previewed = preflight.examine(load({})).labels
+    assert not (tmp_path / contract.COMPOSE_FILE).exists()
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    assert preflight.examine(load({})).labels == previewed
+    assert "container_name: db-server-postgres" in (tmp_path / contract.COMPOSE_FILE).read_text()
+    assert len(fitting.started("docker compose")) == 2
+
+
 def test_nothing_is_started_on_a_host_that_is_refused(fitting: Programs) -> None:
     fitting.answer("network inspect", NO_NETWORK)
     fitting.answer("container inspect", printed(inspected(Status="exited")))
@@ -80,8 +114,20 @@ def stopped(stack: str, state: str = "exited", server: str = "postgres") -> dict
 def test_a_container_of_this_stack_that_was_stopped_is_started_in_an_update(fitting: Programs) -> None:
     fitting.answer("container inspect", printed(stopped("unit")))
     fitting.answer("docker start", "")
+    fitting.answer("pg_isready", "")
+    fitting.answer("PONG", "")
     preflight.examine(load({}))
     assert len(fitting.started("docker start db-server-postgres")) == 1
+    assert fitting.started("pg_isready"), "the engine does not wait for it"
+
+
+def test_a_stopped_server_that_cannot_start_fails_the_update_with_its_last_log_lines(fitting: Programs) -> None:
+    fitting.answer("container inspect", printed(stopped("unit")))
+    fitting.answer("docker start", "")
+    fitting.answer("pg_isready", Failed(""))
+    fitting.answer("docker logs", "FATAL:  could not open the configuration file")
+    with pytest.raises(NotRunningError, match="FATAL:  could not open"):
+        preflight.examine(load({}))
 
 
 def test_a_container_that_runs_is_not_started(fitting: Programs) -> None:
@@ -177,7 +223,7 @@ def test_an_entry_is_known_by_its_database_and_role_whatever_its_name(
     fitting: Programs, warned: list[str], database: str, role: str, *, kept: bool
 ) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application", json.dumps([registered("old", database, role)]))
+    fitting.answer("FROM dbserver.application;", json.dumps([registered("old", database, role)]))
     preflight.examine(load({"applications": [{"name": "new", "database": "data", "role": "user"}]}))
     assert [text.partition(" is declared")[0] for text in warned] == (["application old"] if kept else [])
 
@@ -186,17 +232,17 @@ def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destro
     fitting: Programs, warned: list[str]
 ) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application", json.dumps([registered("kept"), registered("declared")]))
+    fitting.answer("FROM dbserver.application;", json.dumps([registered("kept"), registered("declared")]))
     preflight.examine(load({"applications": [{"name": "declared"}]}))
     way = "./scripts/dbserver drop kept destroys them"
     assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]
-    asked = fitting.started("FROM dbserver.application")[0].argv
+    asked = fitting.started("FROM dbserver.application;")[0].argv
     assert asked[-4:] == ("-U", "dbadmin", "-d", "dbadmin")
 
 
 def test_a_server_that_is_new_or_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
+    fitting.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
     assert preflight.examine(load({})).images
     assert warned == []
 
@@ -204,6 +250,143 @@ def test_a_server_that_is_new_or_does_not_answer_names_no_application(fitting: P
 def test_a_stopped_server_is_not_asked_for_its_applications(fitting: Programs, warned: list[str]) -> None:
     fitting.answer("container inspect", printed(stopped("unit")))
     fitting.answer("docker start", "")
+    fitting.answer("pg_isready", "")
+    fitting.answer("PONG", "")
     preflight.examine(load({}))
     assert warned == []
-    assert not fitting.started("FROM dbserver.application")
+    assert not fitting.started("FROM dbserver.application;")
+
+
+# Applications that are connected -----------------------------------------------------
+
+POOL = postgres_row("172.18.0.4", 5)
+PORT = {"postgres": {"port": 5433}}
+CUT_OFF = (
+    "replacing db-server-postgres (published port: 127.0.0.1:5432->5432/tcp, declared is 127.0.0.1:5433->5432/tcp): "
+)
+
+
+def serving(fitting: Programs, *rows: dict[str, Any], stack: str = "unit", **state: Any) -> None:
+    """Prepare containers as the default configuration declares them, with these clients."""
+    entries = [as_planned(container_plan(load({}), *each), stack, "sha256:1") for each in IMAGES]
+    for entry in entries:
+        entry["State"].update(state)
+    connected(fitting, *rows)
+    fitting.answer("container inspect", printed(*entries))
+
+
+IMAGES = (("postgres", "postgres:17"), ("redis", "redis:8"))
+
+
+def test_what_replaces_a_server_is_refused_while_applications_are_connected(fitting: Programs) -> None:
+    serving(fitting, POOL)
+    with pytest.raises(RefusedError) as caught:
+        preflight.examine(load(PORT))
+    assert caught.value.message == (
+        f"{contract.REFUSED} {CUT_OFF}application containers are connected: shop-blue (blue) 5 to postgres"
+    )
+    assert "--disconnect-applications" in caught.value.hint
+
+
+def test_a_server_that_stays_as_it_is_is_not_asked_who_is_connected(fitting: Programs) -> None:
+    serving(fitting, POOL)
+    assert preflight.examine(load({})).images
+    assert not fitting.started("pg_stat_activity")
+
+
+def test_a_memory_limit_changes_in_the_running_container_so_nobody_is_cut_off(fitting: Programs) -> None:
+    serving(fitting, POOL)
+    assert preflight.examine(load({"postgres": {"memory": "2g"}})).images
+
+
+def test_another_server_than_the_one_that_is_replaced_may_have_clients(fitting: Programs) -> None:
+    serving(fitting, POOL)
+    assert preflight.examine(load({"redis": {"port": 6380}})).images
+
+
+def test_a_server_without_application_containers_is_replaced(fitting: Programs) -> None:
+    serving(fitting, postgres_row("172.18.0.1"), postgres_row(""))
+    assert preflight.examine(load(PORT)).images
+
+
+def test_an_operator_may_let_the_update_cut_applications_off(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBSERVER_DISCONNECT_APPLICATIONS", "yes")
+    serving(fitting, POOL)
+    assert preflight.examine(load(PORT)).images
+
+
+def test_precautions_are_taken_of_the_server_that_is_going_to_be_replaced_and_of_no_other(
+    going: list[tuple[str, list[str]]],
+) -> None:
+    preflight.examine(load(PORT))
+    preflight.examine(load({"postgres": {"memory": "2g"}}))
+    assert going == [("unit", ["postgres"]), ("unit", [])]
+
+
+def test_a_preview_takes_no_precautions(going: list[tuple[str, list[str]]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    preflight.examine(load(PORT))
+    assert going == []
+
+
+def test_the_containers_that_are_there_are_known_by_their_ids(fitting: Programs) -> None:
+    serving(fitting)
+    assert preflight.examine(load({})).containers == {"postgres": "c" * 64, "redis": "c" * 64}
+
+
+def test_a_preview_warns_whom_the_update_would_cut_off(
+    fitting: Programs, warned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    serving(fitting, POOL)
+    preflight.examine(load(PORT))
+    assert warned == [
+        f"{CUT_OFF}it cuts off shop-blue (blue) 5 to postgres; `up` refuses that while they are connected"
+    ]
+
+
+def test_a_preview_that_cuts_nobody_off_warns_of_nothing(
+    fitting: Programs, warned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    serving(fitting)
+    preflight.examine(load(PORT))
+    assert warned == []
+
+
+def test_a_stopped_server_serves_nobody(fitting: Programs) -> None:
+    serving(fitting, POOL, Status="exited")
+    fitting.answer("docker start", "")
+    fitting.answer("pg_isready", "")
+    fitting.answer("PONG", "")
+    assert preflight.examine(load(PORT)).images
+    assert not fitting.started("pg_stat_activity")
+
+
+def test_a_server_of_nobody_is_judged_when_it_is_taken_over(fitting: Programs) -> None:
+    """The engine replaces nothing there: it creates, and the hook before that asks who is connected."""
+    serving(fitting, POOL, stack="")
+    assert preflight.examine(load(PORT)).images
+    assert not fitting.started("pg_stat_activity")
+
+
+@pytest.mark.usefixtures("fitting")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_lost_server_that_the_archive_has_is_not_replaced_by_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, *, enabled: bool
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def held(path: str, names: list[str], *_: str) -> set[str]:
+        asked.append((path, names))
+        return set(names)
+
+    monkeypatch.setattr(host, "held_files", held)
+    settings = load({"archive": {"enabled": enabled, "directory": "/srv/archive"}})
+    if enabled:
+        assert "the archive /srv/archive does; ./scripts/dbserver restore --all" in refused(settings)
+    else:
+        preflight.examine(settings)
+    assert asked == ([("/srv/archive", [".line"])] if enabled else [])

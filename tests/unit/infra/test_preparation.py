@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 
-from dbserver.docker import host
+from dbserver import contract
+from dbserver.docker import certificate, host
 from dbserver.docker.host import Directory
+from dbserver.errors import CommandError, RefusedError
+from dbserver.plan import ContainerPlan, Names, container_plan
 from dbserver.redis import access
 from dbserver.redis import settings as redis_settings
 from dbserver.redis.settings import Persistence
 from infra import preparation
-from infra.container import ContainerPlan
-from tests.unit.fakes import NO_CONTAINER, POSTGRES_IMAGE, Failed, Programs, inspected, printed
+from tests.unit.fakes import NO_CONTAINER, Failed, Programs, connected, inspected, network, postgres_row, printed
 
 MEMORY = 256 * 1024 * 1024
 
 
 def plan(server: str) -> ContainerPlan:
-    return ContainerPlan(server, f"db-server-{server}", POSTGRES_IMAGE, 1, 1, "/data/db-server", [], [], [])
+    names = Names("/data/db-server", "/srv/backups", "nginx-network", "dbadmin", "db-server-postgres")
+    return container_plan(server, names, f"db-server-{server}", "postgres:17", 1, 1)
 
 
 @pytest.fixture
@@ -32,26 +35,75 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return done
 
 
+@pytest.mark.usefixtures("written")
 def test_a_container_under_our_name_is_stopped_gracefully_and_removed_without_its_volumes(programs: Programs) -> None:
+    connected(programs)
     programs.answer("container inspect", printed(inspected()))
+    programs.answer("CHECKPOINT", "")
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    preparation.take_over("db-server-postgres")
-    assert [call.argv for call in programs.calls[1:]] == [
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert programs.calls[-3].stdin == "CHECKPOINT;\n"
+    assert [call.argv for call in programs.calls[-2:]] == [
         ("docker", "stop", "--time", "60", "db-server-postgres"),
         ("docker", "rm", "db-server-postgres"),
     ]
 
 
+@pytest.mark.usefixtures("written")
+def test_a_container_that_serves_application_containers_is_not_taken_over(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.4", 5))
+    programs.answer("container inspect", printed(inspected()))
+    with pytest.raises(RefusedError) as caught:
+        preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert caught.value.message == (
+        f"{contract.REFUSED} taking over db-server-postgres: application containers are connected:"
+        " shop-blue (blue) 5 to postgres"
+    )
+    assert not programs.started("docker stop")
+
+
+def test_nothing_is_prepared_for_a_redis_that_is_not_taken_over(programs: Programs, written: list[Any]) -> None:
+    connected(programs, redis=[("172.18.0.5", "default", 3)])
+    programs.answer("container inspect", printed(inspected("db-server-redis")))
+    with pytest.raises(RefusedError, match=r"shop-green \(green\) 1 to redis"):
+        preparation.prepare_redis(plan("redis"), {}, "dbadmin", is_open=True)
+    assert written == []
+
+
+@pytest.mark.usefixtures("written")
+def test_an_operator_may_let_a_take_over_cut_applications_off(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBSERVER_DISCONNECT_APPLICATIONS", "yes")
+    connected(programs, postgres_row("172.18.0.4", 5))
+    programs.answer("container inspect", printed(inspected()))
+    programs.answer("CHECKPOINT", "")
+    programs.answer("docker stop", "")
+    programs.answer("docker rm", "")
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert len(programs.started("docker rm")) == 1
+
+
+@pytest.mark.usefixtures("written")
+def test_a_container_that_stands_still_serves_nobody_and_is_not_asked(programs: Programs) -> None:
+    programs.answer("container inspect", printed(inspected(Status="exited")))
+    programs.answer("docker stop", "")
+    programs.answer("docker rm", "")
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert not programs.started("network inspect")
+
+
+@pytest.mark.usefixtures("written")
 def test_a_free_name_is_not_touched(programs: Programs) -> None:
     programs.answer("container inspect", NO_CONTAINER)
-    preparation.take_over("db-server-postgres")
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
     assert len(programs.calls) == 1
 
 
 def test_the_directory_and_the_files_are_there_before_the_container(programs: Programs, written: list[Any]) -> None:
     programs.answer("container inspect", NO_CONTAINER)
-    preparation.prepare_container(plan("postgres"), {"postgresql.conf": "text"})
+    preparation.prepare_container(plan("postgres"), "dbadmin", {"postgresql.conf": "text"})
     assert written == ["/data/db-server/postgres", ("/data/db-server/config/postgres", {"postgresql.conf": "text"})]
 
 
@@ -77,6 +129,7 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
+    monkeypatch.setattr(host, "_direct", lambda: False)
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
     preparation.prepare_redis(
         plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted), "dbadmin", is_open=True
@@ -140,3 +193,80 @@ def test_postgres_gets_its_settings_and_who_may_connect(programs: Programs, writ
     programs.answer("network inspect", Failed("Error response from daemon: network n not found"))
     preparation.prepare_postgres(plan("postgres"), {"work_mem": "4MB"}, "dbadmin", "n")
     assert set(written[1][1]) == {"postgresql.conf", "pg_hba.conf"}
+
+
+@pytest.mark.parametrize("filled", [True, False], ids=["data", "a new directory"])
+def test_commits_wait_for_the_archive_from_the_start_but_not_while_new_data_is_made(
+    programs: Programs, written: list[Any], monkeypatch: pytest.MonkeyPatch, *, filled: bool
+) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    programs.answer("network inspect", Failed("Error response from daemon: network n not found"))
+    monkeypatch.setattr("dbserver.docker.host.held_files", lambda *_: {"PG_VERSION"} if filled else set())
+    waiting = {"synchronous_standby_names": "db_server_archive", "work_mem": "4MB"}
+    preparation.prepare_postgres(plan("postgres"), waiting, "dbadmin", "n")
+    assert ("synchronous_standby_names" in written[1][1]["postgresql.conf"]) == filled
+    assert "work_mem" in written[1][1]["postgresql.conf"]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_container_of_elsewhere_is_kept_for_the_way_back_where_adopt_says_so(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(contract.KEEP_VARIABLE, "yes")
+    connected(programs)
+    programs.answer("container inspect", printed(inspected()))
+    for verb in ("CHECKPOINT", "docker update", "docker stop", "docker rename"):
+        programs.answer(verb, "")
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert [call.argv for call in programs.calls[-3:]] == [
+        ("docker", "update", "--restart", "no", "db-server-postgres"),
+        ("docker", "stop", "--time", "60", "db-server-postgres"),
+        ("docker", "rename", "db-server-postgres", "db-server-postgres-before-adoption"),
+    ]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_container_of_a_stack_is_never_kept(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(contract.KEEP_VARIABLE, "yes")
+    connected(programs)
+    entry = inspected()
+    entry["Config"]["Labels"] = {contract.LABEL_STACK: "dev"}
+    programs.answer("container inspect", printed(entry))
+    programs.answer("CHECKPOINT", "")
+    programs.answer("docker stop", "")
+    programs.answer("docker rm", "")
+    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    assert len(programs.started("docker rm")) == 1
+
+
+def test_whoever_has_the_name_serves_until_the_files_are_there(programs: Programs, written: list[Any]) -> None:
+    connected(programs)
+    programs.answer("container inspect", printed(inspected()))
+    programs.answer("CHECKPOINT", "")
+    programs.answer("docker stop", Failed("it does not stop"))
+    with pytest.raises(CommandError):
+        preparation.prepare_container(plan("postgres"), "dbadmin", {"postgresql.conf": "text"})
+    assert [each if isinstance(each, str) else each[0] for each in written] == [
+        "/data/db-server/postgres", "/data/db-server/config/postgres",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize("server", ["postgres", "redis"])
+def test_the_certificate_is_there_before_the_container(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(certificate, "write", lambda *what: done.append(what))
+    monkeypatch.setattr(host, "make_private_directory", lambda *_: None)
+    monkeypatch.setattr(host, "make_closed_directory", lambda *_: None)
+    monkeypatch.setattr(host, "held_files", lambda *_: set())
+    programs.answer("container inspect", NO_CONTAINER)
+    programs.answer("network inspect", network())
+    for pem in ("", "key and certificate"):
+        if server == "postgres":
+            preparation.prepare_postgres(plan(server), {}, "dbadmin", "nginx-network", pem)
+        else:
+            wanted = redis_settings.derived(MEMORY, "noeviction", "none")
+            preparation.prepare_redis(plan(server), wanted, "dbadmin", pem, is_open=False)
+    assert done == [(f"/data/db-server/config/{server}", "key and certificate", "postgres:17", server)]

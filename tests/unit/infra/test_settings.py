@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dbserver.postgres.scram import verifier
 from dbserver.postgres.settings import MANAGED
 from dbserver.redis.settings import EVICTION_POLICIES
+from infra.configuration import parsed
 from infra.settings import Settings, SettingsError, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -263,7 +264,8 @@ def test_the_defaults_of_the_project_file_are_those_of_the_program() -> None:
 def stored(stack: str) -> Settings:
     content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     assert all(key.startswith("db-server:") for key in content), content
-    return load({key.removeprefix("db-server:"): value for key, value in content.items()})
+    names = {key.removeprefix("db-server:"): value for key, value in content.items()}
+    return load({name: parsed(name, value) if isinstance(value, str) else value for name, value in names.items()})
 
 
 def test_production_creates_no_network_and_runs_no_stand_ins() -> None:
@@ -286,7 +288,7 @@ def test_every_eviction_policy_of_redis_is_known(policy: str) -> None:
 
 def test_settings_cannot_be_changed_after_they_were_judged() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load({}).data_directory = "/elsewhere"  # type: ignore[misc]
+        load({}).data_directory = "/elsewhere"  # type: ignore[misc]  # that is what is tested
 
 
 UNITS = st.sampled_from([("", 1), ("k", 1024), ("m", MIB), ("g", 1024 * MIB), ("t", 1024 * 1024 * MIB)])
@@ -341,3 +343,12 @@ LIKELY = st.fixed_dictionaries(
 def test_whatever_is_configured_ends_in_settings_or_in_their_faults(values: dict[str, Any]) -> None:
     with contextlib.suppress(SettingsError):
         assert isinstance(load(values), Settings)
+
+
+def test_a_recipient_that_no_key_could_open_is_a_fault_with_its_place() -> None:
+    key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    assert load({"backupRecipients": [key]}).backup_recipients == [key]
+    for typo in (key[:-1] + "q", "", "AGE-SECRET-KEY-1", "ssh-ed25519 AAAA"):
+        assert faults({"backupRecipients": [key, typo]}) == [
+            "backupRecipients.1: is no public key of age's: age-keygen -y prints one"
+        ]

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def steps(tmp_path: Path, beat_seconds: float = 15) -> tuple[Steps, io.StringIO]
 def test_only_the_preparations_own_arguments_are_read() -> None:
     assert prepare.parse(["--format", "json", "--yes"]) == prepare.Options()
     assert prepare.parse(["--stack", "prod", "--no-install"]) == prepare.Options("prod", install=False)
-    assert prepare.parse(["--stack=try", "--dev"]) == prepare.Options("try")
+    assert prepare.parse(["--stack=try", "--dev"]) == prepare.Options("try", dev=True)
 
 
 @pytest.mark.parametrize("arguments", [["--stack"], ["--stack="], ["--stack", "--no-install"]])
@@ -99,6 +100,16 @@ def test_where_nothing_is_missing_nothing_is_said(tmp_path: Path, monkeypatch: p
     assert stream.getvalue() == ""
 
 
+@pytest.mark.usefixtures("bare")
+def test_what_only_the_tests_need_is_missed_only_by_them(tmp_path: Path) -> None:
+    machine = Machine({"DBSERVER_CACHE": str(tmp_path)}, superuser=False, apt=True, systemd=True)
+    said, stream = steps(tmp_path)
+    assert prepare.prepare(["--no-install"], said, machine) == 1
+    assert "actionlint" not in stream.getvalue()
+    assert prepare.prepare(["--no-install", "--dev"], said, machine) == 1
+    assert f"  actionlint: {tmp_path}/actionlint-1.7.12 is not there\n    tools/prepare --dev" in stream.getvalue()
+
+
 def streamed(status: int, *lines: str) -> Callable[..., int]:
     def stream(_argv: list[str], on_line: Callable[[str], None], **_: object) -> int:
         for line in lines:
@@ -148,21 +159,22 @@ def test_a_long_step_shows_that_it_is_alive(tmp_path: Path) -> None:
         line("package x")
         while not stream.getvalue():
             pass
-    assert stream.getvalue().startswith("  building it: 0 s")
+    assert re.match(r"  building it: \d+ ms, package x\n", stream.getvalue())
 
 
 def test_a_sign_of_life_gives_the_time_and_the_last_line() -> None:
     assert beat("x", 15, "package y\n") == "  x: 15 s, package y"
-    assert beat("x", 125, "") == "  x: 2 min 05 s"
+    assert beat("x", 125, "") == "  x: 2 min 5 s"
+    assert beat("x", 450, "") == "  x: 7 min 30 s"
 
 
-def test_a_second_preparation_says_that_it_waits(tmp_path: Path) -> None:
+def test_a_second_preparation_says_that_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filelock = importlib.import_module("filelock")
     machine = Machine({"DBSERVER_CACHE": str(tmp_path)}, superuser=False, apt=False, systemd=False)
     said, stream = steps(tmp_path)
     first = filelock.FileLock(tmp_path / "prepare.lock")
     first.acquire()
-    said.say = lambda text: (stream.write(text), first.release())  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(said, "say", lambda text: (stream.write(text), first.release()))
     with prepare.alone(said, machine):
         pass
     assert "waiting" in stream.getvalue()

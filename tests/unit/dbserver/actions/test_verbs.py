@@ -1,31 +1,41 @@
 """start, stop and status: what they do in which order, and what they return."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dbserver import engine, locks
+from dbserver import engine, locks, updating
 from dbserver.actions.start import start
-from dbserver.actions.status import status
 from dbserver.actions.stop import stop
 from dbserver.declared import Declared
-from dbserver.errors import LockedError, NotRunningError
-from tests.unit.fakes import NO_CONTAINER, Failed, Programs, inspected, printed
+from dbserver.docker import containers
+from dbserver.errors import LockedError, NotRunningError, RefusedError
+from tests.unit.fakes import (
+    POSTGRES_SAYS,
+    REDIS_SAYS,
+    Clock,
+    Failed,
+    Programs,
+    as_planned,
+    connected,
+    inspected,
+    postgres_row,
+    printed,
+)
+
+pytestmark = pytest.mark.usefixtures("state")
 
 POSTGRES, REDIS = "db-server-postgres", "db-server-redis"
 DECLARED = Declared(
-    stack="unit", network="n", create_network=False, data_directory="/data/db-server", admin="dbadmin",
+    stack="unit", network="n", create_network=False, data_directory="/data/db-server",
+    backup_directory="/srv/backups", admin="dbadmin",
     containers={"postgres": POSTGRES, "redis": REDIS}, images={"postgres": "postgres:17", "redis": "redis:8"},
-    stand_ins=False,
+    ports={"postgres": 5432, "redis": 6379}, memory={"postgres": 1024**3, "redis": 256 * 1024**2}, stand_ins=False,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -35,71 +45,27 @@ def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(engine, "require", lambda: told.append("require"))
     monkeypatch.setattr(engine, "select", lambda stack: told.append(f"select {stack}"))
     monkeypatch.setattr(engine, "release_stale_lock", lambda _: [4711])
-    monkeypatch.setattr(engine, "up", lambda stack, _: told.append(f"up {stack}"))
+    monkeypatch.setattr(
+        engine,
+        "up",
+        lambda stack, _, *, disconnect, checkpoint: told.append(
+            f"up {stack}" + " disconnecting" * disconnect + " without a checkpoint" * (not checkpoint)
+        ),
+    )
     return told
 
 
 def answering(programs: Programs, *entries: dict[str, Any]) -> None:
     shown = entries or (inspected(POSTGRES), inspected(REDIS))
     programs.answer("container inspect", printed(*shown))
-    programs.answer(
-        "json_build_object", json.dumps({"version": "17.5 (Debian)", "connections": 4, "max_connections": 9})
-    )
-    programs.answer("ping", "PONG\n")
-    programs.answer("INFO server", "redis_version:8.2.1\n")
-
-
-def test_two_servers_that_answer_are_well(programs: Programs) -> None:
-    answering(programs)
-    found = status(DECLARED)
-    assert found.well
-    assert [(s.server, s.answers, s.version) for s in found.servers] == [
-        ("postgres", "4 of 9 connections", "17.5"),
-        ("redis", "PONG", "8.2.1"),
-    ]
-    postgres = found.servers[0]
-    assert (postgres.address, postgres.published) == ("db-server-postgres:5432", "127.0.0.1:5432")
-    assert (postgres.data, postgres.state, postgres.health) == ("/data/db-server/postgres", "running", "healthy")
-
-
-def test_a_missing_container_is_not_well_and_named(programs: Programs) -> None:
-    programs.answer("container inspect", NO_CONTAINER)
-    found = status(DECLARED)
-    assert not found.well
-    assert [(s.state, s.fault) for s in found.servers] == [
-        ("missing", f"container {POSTGRES} does not exist"),
-        ("missing", f"container {REDIS} does not exist"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("killed", "fault"),
-    [
-        (False, "container is exited (exit code 137)"),
-        (True, "container is exited (exit code 137, killed for lack of memory)"),
-    ],
-)
-def test_a_stopped_container_says_why(programs: Programs, *, killed: bool, fault: str) -> None:
-    stopped = inspected(POSTGRES, Status="exited", ExitCode=137, OOMKilled=killed)
-    answering(programs, stopped, inspected(REDIS))
-    found = status(DECLARED)
-    assert [s.fault for s in found.servers] == [fault, ""]
-    assert not found.well
-
-
-def test_a_redis_that_refuses_is_not_well(programs: Programs) -> None:
-    answering(programs)
-    programs.answer("ping", Failed("NOAUTH Authentication required."))
-    assert [s.well for s in status(DECLARED).servers] == [True, False]
-
-
-def test_a_daemon_that_is_down_is_an_error_not_two_missing_servers(programs: Programs) -> None:
-    programs.answer("container inspect", Failed("Cannot connect to the Docker daemon"))
-    with pytest.raises(NotRunningError, match="does not answer"):
-        status(DECLARED)
+    programs.answer("image inspect", "[]")
+    programs.answer("psql", POSTGRES_SAYS)
+    programs.answer("redis-cli", REDIS_SAYS)
 
 
 def test_what_runs_is_stopped_gracefully_and_the_rest_named(programs: Programs) -> None:
+    connected(programs)
+    programs.answer("CLIENT LIST", Failed("Error response from daemon: container is not running"))
     programs.answer("container inspect", printed(inspected(POSTGRES), inspected(REDIS, Status="exited")))
     programs.answer("docker stop", "")
     result = stop(DECLARED)
@@ -109,7 +75,33 @@ def test_what_runs_is_stopped_gracefully_and_the_rest_named(programs: Programs) 
 
 @pytest.mark.parametrize("state", ["restarting", "paused"])
 def test_a_container_that_restarts_or_is_paused_is_stopped_too(programs: Programs, state: str) -> None:
+    connected(programs)
     programs.answer("container inspect", printed(inspected(POSTGRES, Status=state)))
+    programs.answer("docker stop", "")
+    assert stop(DECLARED).stopped == (POSTGRES,)
+
+
+def test_a_stop_is_refused_while_application_containers_are_connected(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.4", 5), redis=[("172.18.0.5", "shop", 9)])
+    with pytest.raises(RefusedError) as caught:
+        stop(DECLARED)
+    assert caught.value.message == (
+        "application containers are connected: shop-blue (blue) 5 to postgres, shop-green (green) 1 to redis"
+    )
+    assert "--disconnect-applications" in caught.value.hint
+    assert not programs.started("docker stop")
+
+
+def test_a_stop_cuts_applications_off_where_it_is_told_to(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.4", 5))
+    programs.answer("container inspect", printed(inspected(POSTGRES), inspected(REDIS)))
+    programs.answer("docker stop", "")
+    assert stop(DECLARED, override=True).stopped == (POSTGRES, REDIS)
+
+
+def test_people_on_the_host_do_not_prevent_a_stop(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.1"), postgres_row(""), redis=[("127.0.0.1", "default", 0)])
+    programs.answer("container inspect", printed(inspected(POSTGRES)))
     programs.answer("docker stop", "")
     assert stop(DECLARED).stopped == (POSTGRES,)
 
@@ -119,7 +111,7 @@ def test_a_container_that_restarts_or_is_paused_is_stopped_too(programs: Program
 def test_a_verb_that_changes_something_is_refused_while_another_is_at_work(
     state: Path, verb: Any, programs: Programs
 ) -> None:
-    with locks.held(state / "locks", "unit", "backup"), pytest.raises(LockedError, match="^backup"):  # noqa: RUF043
+    with locks.held(state / "locks", "unit", "backup"), pytest.raises(LockedError, match=r"^backup"):
         verb()
     assert programs.calls == []
 
@@ -134,6 +126,97 @@ def test_a_start_selects_updates_and_proves_that_both_answer(programs: Programs,
     assert result.seconds >= 0
 
 
+def test_a_start_tells_the_update_what_it_may_do(programs: Programs, updates: list[str]) -> None:
+    answering(programs)
+    start(DECLARED, lambda _: None, override=True)
+    assert updates[-1] == "up unit disconnecting"
+    start(DECLARED, lambda _: None, checkpoint=False)
+    assert updates[-1] == "up unit without a checkpoint"
+
+
+def of_compose(server: str, **labels: str) -> dict[str, Any]:
+    entry = as_planned(DECLARED.plan(server))
+    entry["Config"]["Labels"] |= {"com.docker.compose.version": "2.26.1", **labels}
+    return {**entry, "Id": server * 8}
+
+
+def test_a_container_that_compose_made_anew_as_declared_is_kept(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, str] = {}
+
+    def accept(_: str, ids: Mapping[str, str]) -> list[str]:
+        known.update(ids)
+        updates.append("accept")
+        return ["redis"]
+
+    monkeypatch.setattr(engine, "accept", accept)
+    answering(programs, of_compose("postgres"), of_compose("redis"))
+    told: list[str] = []
+    start(DECLARED, told.append)
+    assert known == {"postgres": "postgres" * 8, "redis": "redis" * 8}
+    assert updates == ["require", "select unit", "accept", "up unit"]
+    assert told[-1] == "container db-server-redis was made anew by docker compose, as declared: kept"
+
+
+def test_a_container_that_the_state_does_not_know_is_kept_where_it_is_as_declared(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "knows", lambda _, identity: identity != "r")
+    monkeypatch.setattr(engine, "accept", lambda _, ids: list(ids))
+    answering(programs, as_planned(DECLARED.plan("postgres")), {**as_planned(DECLARED.plan("redis")), "Id": "r"})
+    told: list[str] = []
+    start(DECLARED, told.append)
+    assert told[-1] == "container db-server-redis is as declared, but not in the state: kept"
+    assert updates[-1] == "up unit"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        as_planned(DECLARED.plan("postgres")),
+        of_compose("postgres", **{"com.database.stack": "other"}),
+        {**of_compose("postgres"), "Mounts": []},
+    ],
+    ids=["made by an update", "of another stack", "not as declared"],
+)
+def test_any_other_container_is_left_to_the_update(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(engine, "accept", lambda *_: pytest.fail("the state was changed"))
+    answering(programs, entry, inspected(REDIS))
+    start(DECLARED, lambda _: None)
+    assert updates[-1] == "up unit"
+
+
+@pytest.mark.parametrize(
+    ("network", "create", "removed"),
+    [("n", False, 1), (None, True, 1), (None, False, 0), ("old", False, 0)],
+    ids=["another one by now", "to be made", "missing, which the update refuses", "the same"],
+)
+def test_a_stopped_container_whose_network_is_gone_is_removed(
+    programs: Programs,
+    updates: list[str],
+    network: str | None,
+    create: bool,  # noqa: FBT001  a parameter
+    removed: int,
+) -> None:
+    declared = replace(DECLARED, create_network=create)
+    entry = {**as_planned(DECLARED.plan("redis")), "State": inspected(Status="exited")["State"]}
+    entry["NetworkSettings"]["Networks"]["n"]["NetworkID"] = "old"
+    answering(programs, inspected(POSTGRES), entry)
+    shown = json.dumps([{"Name": "n", "Id": network, "Driver": "bridge"}])
+    programs.answer("network inspect", shown if network else Failed("Error: No such network: n"))
+    programs.answer("docker rm", "")
+    told: list[str] = []
+    with pytest.raises(NotRunningError):
+        start(declared, told.append)
+    assert [call.argv for call in programs.started("docker rm")] == [("docker", "rm", REDIS)] * removed
+    lost = "container db-server-redis has lost its network: removed, created again on the same data"
+    assert told.count(lost) == removed
+    assert updates[-1] == "up unit"
+
+
 @pytest.mark.usefixtures("updates")
 def test_a_start_after_which_a_server_does_not_answer_has_failed(programs: Programs) -> None:
     answering(programs, inspected(POSTGRES), inspected(REDIS, Status="restarting", ExitCode=1))
@@ -142,6 +225,52 @@ def test_a_start_after_which_a_server_does_not_answer_has_failed(programs: Progr
     assert caught.value.message == (
         "the update finished, but db-server-redis: container is restarting (exit code 1)"
     )  # fmt: skip
+
+
+def crashing(state: str, health: str = "starting", restarts: int = 3) -> dict[str, Any]:
+    entry = inspected(REDIS, Status=state, Health={"Status": health, "Log": []}, RestartCount=restarts)
+    entry["Config"]["Labels"]["com.database.stack"] = "unit"
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("looks", "crashes"),
+    [
+        ([crashing("restarting")], True),
+        ([crashing("running"), crashing("running"), crashing("restarting")], True),
+        ([crashing("running")], False),
+        ([crashing("restarting", restarts=0), crashing("running", restarts=1)], False),
+        ([crashing("running", "healthy")], False),
+        ([{**crashing("restarting"), "Config": inspected(REDIS)["Config"]}], False),
+    ],
+    ids=[
+        "between two crashes",
+        "for a moment it runs",
+        "it comes back",
+        "it was killed once",
+        "it has come back",
+        "somebody else's",
+    ],
+)
+def test_a_server_that_keeps_crashing_is_told_from_one_that_comes_back(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, looks: list[dict[str, Any]], *, crashes: bool
+) -> None:
+    monkeypatch.setattr(updating, "time", Clock())
+    programs.answer("container inspect", *map(printed, looks))
+    assert updating._keeps_crashing("unit", containers.inspect([REDIS])[REDIS]) is crashes
+
+
+@pytest.mark.usefixtures("updates")
+def test_a_server_that_keeps_crashing_is_made_anew_with_its_settings(programs: Programs) -> None:
+    answering(programs)
+    both = printed(inspected(POSTGRES), inspected(REDIS))
+    programs.answer("container inspect", printed(crashing("restarting")), both)
+    programs.answer("docker stop", "")
+    programs.answer("docker rm", "")
+    told: list[str] = []
+    start(DECLARED, told.append)
+    assert [call.argv[1] for call in programs.started("docker") if call.argv[1] in ("stop", "rm")] == ["stop", "rm"]
+    assert told[0] == f"container {REDIS} keeps crashing: removed, created again on the same data and its settings"
 
 
 @pytest.mark.usefixtures("updates")

@@ -14,8 +14,11 @@ import pytest
 from dbserver import declared, errors
 from dbserver.actions import applications
 from dbserver.cli import main as cli
-from dbserver.results import ApplicationInfo, Applications, Dropped, Environment, Started, Status, Stopped
-from tests.unit.dbserver.cli.test_render import MISSING, MISSING_TEXT, WELL_TEXT, server
+from dbserver.cli import options, render_status, servers, watch
+from dbserver.results.applications import ApplicationInfo, Applications, Dropped, Environment
+from dbserver.results.servers import Started, Stopped
+from dbserver.results.status import Status
+from tests.unit.dbserver.cli.test_render import MISSING, server
 
 VERBS = ("start", "stop", "status")
 WELL, DOWN = Status("unit", (server(),)), Status("unit", (server(), MISSING))
@@ -37,7 +40,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         if verb:
             result = RESULTS[verb] if ends is None else ends
 
-            def action(*_: Any) -> Any:
+            def action(*_: Any, **__: Any) -> Any:
                 if isinstance(result, BaseException):
                     raise result
                 return result
@@ -56,15 +59,20 @@ def test_the_help_of_every_verb_names_its_options(run: Run, capsys: pytest.Captu
     assert run(verb, "--help") == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"Usage: dbserver {verb} ")
-    for option in ("--stack", "--format [text|json]", "-h, --help"):
+    for option in ("--stack", "--format [text|json", "-h, --help"):
         assert option in shown
 
 
 def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     shown = capsys.readouterr().out
-    assert set(cli.commands.commands) == {*VERBS, "list", "info", "env", "drop"}
-    for name, command in cli.commands.commands.items():
+    assert set(options.commands.commands) == {
+        *VERBS, "list", "info", "env", "drop", "connections", "drain", "restart", "logs", "psql", "redis-cli",
+        "completion", "doctor", "backup", "backups", "verify", "restore", "rollback", "drill", "prune", "pin",
+        "unpin", "checkpoint", "schedule", "preview", "guard", "drift", "upgrade", "adopt", "archive", "history",
+        "offsite", "rescue",
+    }  # fmt: skip
+    for name, command in options.commands.commands.items():
         assert f"  {name} " in shown
         assert command.help
 
@@ -112,7 +120,10 @@ def test_a_fault_is_json_on_standard_output_where_json_is_wanted(
 ) -> None:
     assert run("status", *arguments, ends=errors.LockedError("busy", "wait")) == 4
     captured = capsys.readouterr()
-    assert json.loads(captured.out) == {"error": {"message": "busy", "hint": "wait", "exitCode": 4}}
+    assert json.loads(captured.out) == {
+        "schema": "error-1",
+        "error": {"message": "busy", "hint": "wait", "exit_code": 4},
+    }
 
 
 def test_a_stack_of_that_name_does_not_ask_for_json(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +133,7 @@ def test_a_stack_of_that_name_does_not_ask_for_json(run: Run, capsys: pytest.Cap
 
 def test_a_fault_of_usage_is_json_too_where_json_is_wanted(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", "--format", "json", "--bogus") == 2
-    assert json.loads(capsys.readouterr().out)["error"]["exitCode"] == 2
+    assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 2
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -135,7 +146,7 @@ def test_a_result_as_json_is_on_standard_output_alone(run: Run, capsys: pytest.C
 
 def test_a_status_is_printed_and_ends_with_0_where_both_answer(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 0
-    assert capsys.readouterr().out == f"{WELL_TEXT}\n"
+    assert capsys.readouterr().out == f"{render_status.text(WELL)}\n"
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -145,9 +156,38 @@ def test_a_status_is_printed_and_ends_with_3_where_one_does_not_answer(
     assert run("status", "--format", form, ends=DOWN) == 3
     shown = capsys.readouterr().out
     if form == "text":
-        assert shown == f"{WELL_TEXT}\n{MISSING_TEXT}\n"
+        assert shown == f"{render_status.text(DOWN)}\n"
     else:
         assert json.loads(shown)["well"] is False
+
+
+def test_a_status_for_prometheus_is_metrics_and_ends_with_the_same_code(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("status", "--format", "prometheus", ends=DOWN) == 3
+    shown = capsys.readouterr().out
+    assert shown.startswith("# HELP dbserver_up ")
+    assert shown.endswith("\n")
+    assert not shown.endswith("\n\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format", "json"), ("--format", "prometheus")])
+def test_a_live_view_without_a_terminal_or_in_another_form_is_a_fault_of_usage(
+    run: Run, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert run("status", "--watch", *arguments) == 2
+    assert "--watch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "seconds"), [(("--watch",), 2), (("--watch", "1m"), 60), (("--watch=5",), 5)])
+def test_a_live_view_asks_every_two_seconds_or_as_often_as_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], seconds: float
+) -> None:
+    asked: list[tuple[Status, float]] = []
+    monkeypatch.setattr(watch, "run", lambda sample, every: asked.append((sample(), every)))
+    monkeypatch.setattr(servers, "is_terminal", lambda: True)
+    assert run("status", *arguments, ends=DOWN) == 0
+    assert asked == [(DOWN, seconds)]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -187,7 +227,7 @@ def test_the_verb_gets_the_stack_that_was_asked_for(run: Run, monkeypatch: pytes
 
 # The applications ------------------------------------------------------------------
 
-SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003
+SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003  it exists
 VARIABLES = {"DB_HOST": "h", "DB_PASSWORD": "it's"}
 
 
@@ -257,6 +297,17 @@ def test_an_environment_is_printed_in_the_form_that_is_asked_for(
     assert capsys.readouterr().out == printed
 
 
+def test_a_password_that_nobody_here_knows_is_told_beside_the_data(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Environment("shop", (("DB_USER", "shop_user"), ("DB_PASSWORD", "")))
+    monkeypatch.setattr(applications, "environment", lambda *_: kept)
+    assert run("env", "shop") == 0
+    shown = capsys.readouterr()
+    assert shown.out == "DB_USER=shop_user\nDB_PASSWORD=\n"
+    assert "the password of shop_user is kept in the server and not known here" in shown.err
+
+
 @pytest.mark.usefixtures("acted")
 def test_for_github_the_values_go_to_its_file_and_their_masks_to_the_log(
     run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -293,7 +344,7 @@ def test_at_a_terminal_the_name_is_asked_for(monkeypatch: pytest.MonkeyPatch, ty
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr(click, "prompt", lambda *_, **__: typed)
     if confirms:
-        cli.confirmed("shop", None)
+        options.confirmed("shop", None)
         return
     with pytest.raises(errors.RefusedError):
-        cli.confirmed("shop", None)
+        options.confirmed("shop", None)

@@ -1,9 +1,12 @@
 """Results as text for people, literally."""
 
+import json
 from typing import Any
 
 from dbserver.cli import render
-from dbserver.results import ServerStatus, Started, Status, Stopped, as_dict
+from dbserver.results import as_dict
+from dbserver.results.servers import Away, LogLine, Restarted, Started, Stopped
+from dbserver.results.status import ServerStatus, Status
 
 
 def server(**changes: Any) -> ServerStatus:
@@ -32,12 +35,13 @@ DOWN db-server-redis
        why      gone"""
 
 
-def test_a_status_is_a_paragraph_for_each_server() -> None:
-    assert render.status(Status("dev", (server(), MISSING))) == f"{WELL_TEXT}\n{MISSING_TEXT}"
+def test_a_start_shows_a_paragraph_for_each_server() -> None:
+    shown = render.started(Started(Status("dev", (server(), MISSING)), 2.5))
+    assert shown.startswith(f"{WELL_TEXT}\n{MISSING_TEXT}\n")
 
 
 def test_a_server_without_a_health_check_shows_its_state_alone() -> None:
-    assert "       state    running\n" in render.status(Status("dev", (server(health=""),)))
+    assert "       state    running\n" in render.started(Started(Status("dev", (server(health=""),)), 2.5))
 
 
 def test_a_start_says_what_runs_and_what_to_do_next() -> None:
@@ -58,3 +62,23 @@ def test_a_result_as_json_holds_its_fields_and_its_verdict() -> None:
     assert (content["stack"], len(content["servers"])) == ("dev", 2)
     assert content["servers"][1]["fault"] == "gone"
     assert "well" not in as_dict(Stopped("dev", (), ()))
+
+
+def test_a_restart_says_how_long_each_server_was_away_or_that_it_is_not_known() -> None:
+    servers = (Away("postgres", "db-server-postgres", 0.214), Away("redis", "db-server-redis", None))
+    assert render.restarted(Restarted("dev", servers, ("shop-blue (blue)",), 1.2)) == (
+        "db-server-postgres restarted; away for 214 ms, measured by a client\n"
+        "db-server-redis restarted; how long it was away was not measured: its published port does not answer from"
+        " here\n"
+        "cut off: shop-blue (blue)\n"
+        "stack dev answers again (1.2 s in all)"
+    )
+
+
+def test_a_line_of_a_log_names_its_server_and_its_time() -> None:
+    line = LogLine("redis", "2026-11-23T14:05:07.123456789Z", "* Ready")
+    assert render.log_line(line, "text") == "redis    2026-11-23T14:05:07  * Ready"
+    assert json.loads(render.log_line(line, "json")) == {
+        "schema": "logline-1", "server": "redis", "time": "2026-11-23T14:05:07.123456789Z", "line": "* Ready",
+    }  # fmt: skip
+    assert "\n" not in render.log_line(line, "json")

@@ -48,6 +48,11 @@ def test_a_directory_that_does_not_exist_has_room_and_nothing_else() -> None:
     )
 
 
+def test_the_directories_that_upgrades_have_kept_are_read() -> None:
+    found = host.parse_directory("/data", "exists 0\nbeside postgres.16-1\nbeside postgres.17-2\n")
+    assert found.beside == ("postgres.16-1", "postgres.17-2")
+
+
 def test_nothing_printed_is_a_directory_of_which_nothing_is_known() -> None:
     assert host.parse_directory("/data", "") == Directory("/data")
 

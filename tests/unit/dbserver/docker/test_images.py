@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dbserver.docker import images
-from dbserver.errors import DbServerError
-from tests.unit.fakes import Failed, Programs
+from dbserver.errors import DbServerError, UsageError
+from tests.unit.fakes import Both, Failed, Programs
 
 MISSING = Failed("Error: No such image")
 
@@ -68,3 +68,51 @@ def test_an_image_that_cannot_be_had_is_an_error_with_the_way_out(
     with pytest.raises(DbServerError, match="toomanyrequests") as caught:
         images.resolve("redis:8", stand_ins=stand_ins)
     assert caught.value.hint.endswith(hint)
+
+
+def tagged(identity: str, *tags: str) -> dict[str, object]:
+    return {"Id": identity, "RepoTags": list(tags), "RepoDigests": None, "Config": {"Env": ["PATH=/bin", "X="]}}
+
+
+def test_several_images_are_looked_at_by_one_command(programs: Programs) -> None:
+    found = [tagged("sha256:1", "postgres:17", "postgres:17.5"), tagged("sha256:2", "redis:latest")]
+    programs.answer("docker image inspect postgres:17 redis missing:1", json.dumps(found))
+    variables = frozenset({"PATH", "X"})
+    assert images.local(["postgres:17", "redis", "missing:1"]) == {
+        "postgres:17": images.Local("sha256:1", variables),
+        "redis": images.Local("sha256:2", variables),
+    }
+
+
+def test_images_that_are_not_here_are_left_out(programs: Programs) -> None:
+    programs.answer("image inspect", MISSING)
+    assert images.local(["postgres:17"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("postgres:17", "postgres:18"),
+        ("postgres:17.6", "postgres:18"),
+        ("postgres:17.6-bookworm", "postgres:18-bookworm"),
+        ("example.com:5000/team/postgres:17-alpine3.22", "example.com:5000/team/postgres:18-alpine3.22"),
+    ],
+)
+def test_the_same_image_of_another_major_version_has_another_tag(name: str, other: str) -> None:
+    assert images.of_major(name, 18) == other
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgres:latest", "example.com:5000/postgres", "postgres@sha256:17a"])
+def test_a_tag_that_is_no_version_asks_for_the_name(name: str) -> None:
+    with pytest.raises(UsageError, match="is no version") as raised:
+        images.of_major(name, 18)
+    assert "--image" in raised.value.hint
+
+
+def test_the_stand_in_of_an_image_is_held_only_where_it_may_be_one(programs: Programs) -> None:
+    name = "db-server-stand-in/postgres:17"
+    entry = {"Id": "sha256:1", "RepoTags": [name], "Config": {"Env": ["PATH=/bin"]}}
+    programs.answer("docker image inspect postgres:17", Both(json.dumps([]), "No such image"))
+    programs.answer(f"docker image inspect postgres:17 {name}", json.dumps([entry]))
+    assert images.held("postgres:17", stand_ins=True) == images.Local("sha256:1", frozenset({"PATH"}))
+    assert images.held("postgres:17", stand_ins=False) == images.Local()

@@ -1,5 +1,6 @@
 """Who listens on a port: containers by name, processes by name and pid."""
 
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,15 @@ def listening(monkeypatch: pytest.MonkeyPatch, *connections: tuple[int, int | No
         return SimpleNamespace(name=lambda: "nginx")
 
     monkeypatch.setattr(psutil, "Process", process)
+
+
+def test_the_addresses_of_this_host_are_those_of_ipv4_beyond_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "10.0.0.5"), (socket.AF_INET6, "fd00::1")]
+    found = {"eth0": [SimpleNamespace(family=family, address=address) for family, address in entries]}
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)
+    assert ports.addresses() == ["10.0.0.5"]
+    monkeypatch.setenv("DOCKER_HOST", "ssh://elsewhere")
+    assert ports.addresses() == []
 
 
 def test_a_container_that_publishes_the_port_is_named(programs: Programs) -> None:

@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dbserver.applications import Application
 from dbserver.postgres import access, scram
 from dbserver.postgres.access import Access
-from dbserver.postgres.sql import identifier, literal
+from dbserver.postgres.sql import LIST_SETTINGS, identifier, literal
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
 HOSTILE = [
@@ -137,6 +137,7 @@ def test_logging_is_off_before_the_first_statement_of_each_session() -> None:
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12))
 def test_a_verifier_but_never_a_password_stands_in_sql(password: str) -> None:
     script = access.grant(wanted(verifier=scram.verifier(password, b"0" * 16, 1)))
+    assume(password not in access.grant(wanted(verifier=scram.verifier("another one", b"0" * 16, 1))))
     assert password not in script
     stored = re.search(r"CONNECTION LIMIT 20 PASSWORD '(SCRAM-SHA-256\$[^']*)';", script)
     assert stored
@@ -181,7 +182,7 @@ LISTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", access.LISTS)
+@pytest.mark.parametrize("name", LIST_SETTINGS)
 @pytest.mark.parametrize(("declared", "elements"), LISTS)
 def test_a_list_is_set_and_compared_by_its_elements_quoted_as_postgres_stores_them(
     name: str, declared: str, elements: list[str]

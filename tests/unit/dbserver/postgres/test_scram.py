@@ -10,7 +10,8 @@ from dbserver.postgres import scram
 
 SALT = "W22ZaJ0SNY7soEsUEjb6gQ=="
 # RFC 7677, section 3: user "user", password "pencil", this salt, 4096 iterations.
-VECTOR = f"SCRAM-SHA-256$4096:{SALT}$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="  # noqa: E501
+KEYS = "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+VECTOR = f"SCRAM-SHA-256$4096:{SALT}${KEYS}"
 
 
 def test_the_verifier_is_the_one_of_the_standard() -> None:

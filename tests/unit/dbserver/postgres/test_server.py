@@ -1,7 +1,10 @@
 """The running PostgreSQL: the password that works, the settings that are in force, and the way back from bad ones."""
 
+import base64
+import hashlib
 import itertools
 import json
+from dataclasses import replace
 from subprocess import TimeoutExpired
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from dbserver import readiness
 from dbserver.docker import host
-from dbserver.errors import DbServerError, NotRunningError
+from dbserver.errors import DbServerError, NotRunningError, RefusedError
 from dbserver.postgres import scram, server, settings, sql
 from dbserver.postgres.server import Declared, Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
@@ -42,37 +45,39 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     return sets
 
 
-def found(**changes: Any) -> dict[str, Any]:
-    """Return what sql.state answers of a server on which nothing is to be done, with changes."""
-    return {"version": "17.5", "verifier": VERIFIER, "database": True, "overridden": [], "pending": False, **changes}
+def found(files: dict[str, str] = BEFORE, **changes: Any) -> dict[str, Any]:
+    """Return what sql.state answers of a server with these files on which nothing is to be done, with changes."""
+    read = {name: as_read(files[name].encode()) if name in files else None for name in WANTED_FILES}
+    answer = {"version": "17.5", "verifier": VERIFIER, "database": True, "overridden": [], "pending": False}
+    return {**answer, "settings": {}, "files": read, **changes}
 
 
-def as_read(files: dict[str, str]) -> str:
-    return "".join(f"{files.get(name, '')}\0" for name in ("postgresql.conf", "pg_hba.conf"))
+def as_read(content: bytes) -> str:
+    """Return a file's content as PostgreSQL encodes it: lines of 76 characters."""
+    return base64.encodebytes(content).decode().rstrip("\n")
 
 
 def running(
     programs: Programs,
-    current: dict[str, str] = BEFORE,
-    faults: str = "[]",
     before: dict[str, Any] | None = None,
+    faults: str = "[]",
     after: dict[str, Any] | None = None,
 ) -> None:
     """Prepare the answers of a server that reloads at once and starts again when it is told to."""
     times = [str(number) for number in range(9)]
     programs.answer("network inspect", NETWORK)
     programs.answer("rolpassword", json.dumps(before or found()), json.dumps(after or found()))
+    programs.answer("context = 'postmaster'", "[]")
     programs.answer("pg_file_settings", faults)
     programs.answer("pg_reload_conf", "t")
     programs.answer("REVOKE ALL ON DATABASE", "t")
     programs.answer("pg_conf_load_time", *times)
     programs.answer("docker restart", "")
     programs.answer("pg_isready", "")
-    programs.answer("cd /etc/postgresql", as_read(current))
 
 
 def apply() -> str:
-    return server.converge(SERVER, DECLARED)
+    return server.converge(SERVER, DECLARED, lambda _: None)
 
 
 def restarts(programs: Programs) -> int:
@@ -91,7 +96,7 @@ def test_sql_goes_through_standard_input_never_into_an_argument(programs: Progra
 
 @pytest.mark.usefixtures("written")
 def test_on_a_server_as_declared_nothing_is_changed(programs: Programs) -> None:
-    running(programs, current=WANTED_FILES)
+    running(programs, found(WANTED_FILES))
     apply()
     for changing in ("ALTER ROLE", "CREATE DATABASE", "ALTER SYSTEM", "docker restart"):
         assert not programs.started(changing)
@@ -105,7 +110,7 @@ def test_what_was_converged_is_told_with_its_version(programs: Programs) -> None
 
 @pytest.mark.usefixtures("written")
 def test_the_password_is_set_in_the_script_that_comes_last_with_logging_off_before_it(programs: Programs) -> None:
-    running(programs, current=WANTED_FILES, before=found(verifier=""))
+    running(programs, found(WANTED_FILES, verifier=""))
     apply()
     script = programs.calls[-1].stdin
     assert script.index("SET log_statement = 'none'") < script.index("ALTER ROLE") < script.index("REVOKE ALL")
@@ -130,7 +135,7 @@ def test_an_attempt_without_an_answer_is_for_the_caller_to_judge_too(programs: P
 def test_any_other_password_is_set_as_a_verifier_so_that_no_log_can_hold_it(
     programs: Programs, stored: str | None
 ) -> None:
-    running(programs, before=found(verifier=stored))
+    running(programs, found(verifier=stored))
     programs.answer("ALTER ROLE", "")
     apply()
     sent = programs.started("ALTER ROLE")[0]
@@ -140,7 +145,7 @@ def test_any_other_password_is_set_as_a_verifier_so_that_no_log_can_hold_it(
 
 @pytest.mark.usefixtures("written")
 def test_the_administrator_s_own_database_is_made_where_it_is_missing(programs: Programs) -> None:
-    running(programs, before=found(database=False))
+    running(programs, found(database=False))
     programs.answer("CREATE DATABASE", "")
     apply()
     assert programs.started("CREATE DATABASE")[0].stdin == 'CREATE DATABASE "dbadmin";\n'
@@ -182,21 +187,37 @@ def test_new_settings_are_written_and_reloaded_without_a_restart(programs: Progr
 
 
 def test_files_that_are_there_are_not_written_again(programs: Programs, written: Written) -> None:
-    running(programs, current=WANTED_FILES)
+    running(programs, found(WANTED_FILES))
     apply()
     assert written == []
 
 
 @pytest.mark.parametrize("current", [{}, {"postgresql.conf": settings.render(WANTED)}], ids=["both", "rules"])
 def test_files_that_are_missing_are_written(programs: Programs, written: Written, current: dict[str, str]) -> None:
-    running(programs, current=current)
+    running(programs, found(current))
     apply()
     assert written == [WANTED_FILES]
 
 
+@pytest.mark.parametrize("edited", [b"\xff\xfe not UTF-8\n", b"a\0b", b""], ids=["other bytes", "NUL", "empty"])
+def test_a_file_that_is_no_text_is_written_again(programs: Programs, written: Written, edited: bytes) -> None:
+    read = {name: as_read(content.encode()) for name, content in WANTED_FILES.items()}
+    running(programs, found(files={}) | {"files": {**read, "pg_hba.conf": as_read(edited)}})
+    apply()
+    assert written == [WANTED_FILES]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_server_as_declared_is_asked_once_and_sent_one_script(programs: Programs) -> None:
+    """Each `docker exec` costs a tenth of a second while the machine is busy with a first start."""
+    running(programs, found(WANTED_FILES))
+    apply()
+    assert len(programs.started("docker exec")) == 2
+
+
 def test_another_gateway_of_the_network_rewrites_who_may_connect(programs: Programs, written: Written) -> None:
     old = {**WANTED_FILES, "pg_hba.conf": settings.render_hba("dbadmin", ("10.0.0.1",))}
-    running(programs, current=old)
+    running(programs, found(old))
     apply()
     assert written == [WANTED_FILES]
 
@@ -204,6 +225,40 @@ def test_another_gateway_of_the_network_rewrites_who_may_connect(programs: Progr
 def test_without_its_network_the_administrator_comes_in_from_the_loopback_only(programs: Programs) -> None:
     programs.answer("network inspect", Failed("Error response from daemon: network nginx-network not found"))
     assert server.rendered(WANTED, "dbadmin", "nginx-network")["pg_hba.conf"] == settings.render_hba("dbadmin", ())
+
+
+def test_whoever_may_object_to_a_restart_is_asked_before_anything_is_written(
+    programs: Programs, written: Written
+) -> None:
+    running(programs)
+    programs.answer("context = 'postmaster'", '["max_connections"]')
+    told: list[Any] = []
+
+    def object_to(names: Any) -> None:
+        told.append(names)
+        raise RefusedError("not now")
+
+    with pytest.raises(RefusedError, match="not now"):
+        server.converge(SERVER, DECLARED, object_to)
+    assert (told, written) == ([["max_connections"]], [])
+    asked = programs.started("context = 'postmaster'")[0].stdin
+    assert "lower(name) IN ('work_mem')" in asked, "only what changes is asked about"
+
+
+@pytest.mark.usefixtures("written")
+def test_nobody_is_asked_where_nothing_takes_a_restart(programs: Programs) -> None:
+    running(programs)
+    assert server.converge(SERVER, DECLARED, lambda names: pytest.fail(f"asked about {names}")) == "17.5"
+
+
+@pytest.mark.usefixtures("written")
+def test_a_restart_that_an_update_before_left_open_is_asked_about_too(programs: Programs) -> None:
+    running(programs, found(WANTED_FILES, pending=True))
+    programs.answer("context = 'postmaster'", '["shared_buffers"]')
+    told: list[Any] = []
+    server.converge(SERVER, DECLARED, told.append)
+    assert told == [["shared_buffers"]]
+    assert "IN (NULL)" in programs.started("context = 'postmaster'")[0].stdin
 
 
 def test_a_setting_that_needs_it_restarts_the_server_once_gracefully(programs: Programs, written: Written) -> None:
@@ -218,13 +273,13 @@ def test_a_setting_that_needs_it_restarts_the_server_once_gracefully(programs: P
 @pytest.mark.usefixtures("written")
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_setting_that_is_no_longer_declared_waits_for_a_restart_too(programs: Programs, *, waits: bool) -> None:
-    running(programs, current=WANTED_FILES, before=found(pending=waits))
+    running(programs, found(WANTED_FILES, pending=waits))
     apply()
     assert restarts(programs) == int(waits)
 
 
 def test_an_override_made_in_the_server_is_undone(programs: Programs, written: Written) -> None:
-    running(programs, current=WANTED_FILES, before=found(overridden=["work_mem", 'a"b']))
+    running(programs, found(WANTED_FILES, overridden=["work_mem", 'a"b']))
     programs.answer("ALTER SYSTEM", "")
     apply()
     assert [call.stdin for call in programs.started("ALTER SYSTEM")] == [
@@ -294,6 +349,14 @@ def test_a_reload_that_never_takes_effect_is_an_error_after_ten_seconds(programs
     assert 10 <= clock.now - began < 12
 
 
+def in_force(programs: Programs, seen: dict[str, Any], declared: dict[str, str]) -> dict[str, str]:
+    """Return what a refresh shows of a server in this state."""
+    programs.answer("network inspect", NETWORK)
+    programs.answer("rolpassword", json.dumps(seen))
+    state = server.state(SERVER, declared)
+    return server.actual_settings(state, declared, SERVER.admin, "nginx-network")
+
+
 @pytest.mark.parametrize(
     ("in_file", "file_named", "pending", "shown"),
     [
@@ -308,30 +371,21 @@ def test_a_refresh_shows_another_value_where_something_overrides_the_file(
     programs: Programs, *, in_file: bool, file_named: str, pending: bool, shown: str
 ) -> None:
     state = {"work_mem": {"value": "4MB", "file": file_named, "pending": pending}}
-    programs.answer("pg_settings WHERE", json.dumps(state))
-    programs.answer("network inspect", NETWORK)
     conf = settings.render({"work_mem": "8MB"}) if in_file else "edited by hand"
-    programs.answer("cd /etc/postgresql", as_read({"postgresql.conf": conf, "pg_hba.conf": HBA}))
-    assert server.actual_settings(SERVER, {"work_mem": "8MB"}, "nginx-network") == {"work_mem": shown}
+    seen = found({"postgresql.conf": conf, "pg_hba.conf": HBA}, settings=state)
+    assert in_force(programs, seen, {"work_mem": "8MB"}) == {"work_mem": shown}
 
 
 def test_a_setting_that_the_server_does_not_know_counts_as_declared(programs: Programs) -> None:
-    programs.answer("pg_settings WHERE", "{}")
-    programs.answer("network inspect", NETWORK)
-    files = {"postgresql.conf": settings.render({"own.setting": "1"}), "pg_hba.conf": HBA}
-    programs.answer("cd /etc/postgresql", as_read(files))
-    assert server.actual_settings(SERVER, {"own.setting": "1"}, "nginx-network") == {"own.setting": "1"}
+    seen = found({"postgresql.conf": settings.render({"own.setting": "1"}), "pg_hba.conf": HBA})
+    assert in_force(programs, seen, {"own.setting": "1"}) == {"own.setting": "1"}
 
 
 def test_a_refresh_shows_that_the_rules_of_who_may_connect_were_edited(programs: Programs) -> None:
     """Otherwise nothing would differ in the state, and the next update would leave the edit."""
-    programs.answer(
-        "pg_settings WHERE", json.dumps({"work_mem": {"value": "8MB", "file": server.CONFIG_PATH, "pending": False}})
-    )
-    programs.answer("network inspect", NETWORK)
     files = {"postgresql.conf": settings.render({"work_mem": "8MB"}), "pg_hba.conf": "host all all all trust\n"}
-    programs.answer("cd /etc/postgresql", as_read(files))
-    assert server.actual_settings(SERVER, {"work_mem": "8MB"}, "nginx-network") == {"work_mem": "8MB (in force)"}
+    seen = found(files, settings={"work_mem": {"value": "8MB", "file": server.CONFIG_PATH, "pending": False}})
+    assert in_force(programs, seen, {"work_mem": "8MB"}) == {"work_mem": "8MB (in force)"}
 
 
 def test_the_readiness_probe_asks_over_tcp_where_a_server_that_initialises_does_not_listen(programs: Programs) -> None:
@@ -340,3 +394,29 @@ def test_the_readiness_probe_asks_over_tcp_where_a_server_that_initialises_does_
     probe = next(call for call in programs.calls if "pg_isready" in call.text)
     assert "-h 127.0.0.1" in probe.text
     assert list(itertools.islice(probe.argv, 3)) == ["docker", "exec", "db-server-postgres"]
+
+
+# The certificate ----------------------------------------------------------------
+
+
+def certified(programs: Programs, shown: str) -> list[Any]:
+    """Converge a server that shall have a certificate; return the commands that wrote it."""
+    running(programs, found(WANTED_FILES))
+    programs.answer("sha256sum", shown)
+    programs.answer("docker run", "")
+    server.converge(SERVER, replace(DECLARED, certificate="key and certificate"), lambda _: None)
+    return programs.started("docker run")
+
+
+@pytest.mark.usefixtures("written")
+def test_another_certificate_is_written_before_the_reload_that_takes_it(programs: Programs) -> None:
+    (writing,) = certified(programs, "0  -\n600 postgres\n")
+    assert writing.stdin == "key and certificate"
+    assert programs.calls.index(writing) < programs.calls.index(programs.started("pg_reload_conf")[-1])
+    assert restarts(programs) == 0
+
+
+@pytest.mark.usefixtures("written")
+def test_the_certificate_that_is_there_is_not_written_again(programs: Programs) -> None:
+    digest = hashlib.sha256(b"key and certificate").hexdigest()
+    assert certified(programs, f"{digest}  -\n600 postgres\n") == []

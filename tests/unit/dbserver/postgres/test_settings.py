@@ -26,6 +26,9 @@ def test_one_gibibyte_gives_these_settings() -> None:
         "maintenance_work_mem": "64MB",
         "work_mem": "1MB",
         "password_encryption": "scram-sha-256",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
     }
 
 
@@ -91,6 +94,31 @@ def test_without_a_gateway_the_administrator_is_refused_from_every_container() -
     assert not [line for line in lines if "trust" in line and not line.startswith("local ")]
 
 
+def test_from_outside_nobody_comes_without_tls_and_the_administrator_not_at_all() -> None:
+    assert settings.render_hba("boss", ("172.18.0.1", "fd00::1"), outside=True) == (
+        "# Rendered by the db-server stack: change its configuration, not this file.\n"
+        "local all all trust\n"
+        'local replication "boss" trust\n'
+        'host all "boss" 127.0.0.1/32 scram-sha-256\n'
+        'host all "boss" ::1/128 scram-sha-256\n'
+        'host all "boss" all reject\n'
+        "host replication all all reject\n"
+        "hostnossl all all 172.18.0.1/32 reject\n"
+        "hostnossl all all fd00::1/128 reject\n"
+        "host all all 127.0.0.1/32 scram-sha-256\n"
+        "host all all ::1/128 scram-sha-256\n"
+        "host all all samenet scram-sha-256\n"
+        "hostssl all all all scram-sha-256\n"
+        "host all all all reject\n"
+    )
+
+
+def test_a_server_with_the_stack_s_certificate_is_reached_from_outside_and_one_with_another_is_not() -> None:
+    assert settings.published({**settings.derived(GIB, None), **settings.ENCRYPTED})
+    assert not settings.published(settings.derived(GIB, None))
+    assert not settings.published({"ssl": "on", "ssl_key_file": "/elsewhere/server.key"})
+
+
 def unquoted(text: str) -> str:
     """Return what PostgreSQL's configuration parser (guc-file.l, DeescapeQuotedString) reads."""
     assert re.fullmatch(r"'([^'\\\n]|\\.|'')*'", text), text
@@ -111,3 +139,11 @@ def test_a_hostile_value_stays_one_value(value: str) -> None:
 def test_every_managed_setting_has_a_reason_and_is_written_in_small_letters(name: str) -> None:
     assert settings.MANAGED[name]
     assert name == name.lower()
+
+
+def test_the_settings_that_two_files_do_not_share_are_named_once_each() -> None:
+    before = settings.render({"work_mem": "4MB", "gone": "1", "same": "x = y"})
+    after = settings.render({"work_mem": "8MB", "new": "1", "same": "x = y"})
+    assert settings.changed(before, after) == ["gone", "new", "work_mem"]
+    assert settings.changed(after, after) == []
+    assert settings.changed("", settings.render({"work_mem": "8MB"})) == ["hba_file", "work_mem"]

@@ -70,14 +70,21 @@ def test_a_password_is_set_with_logging_switched_off_before() -> None:
     assert second == "ALTER ROLE \"dbadmin\" PASSWORD 'SCRAM-SHA-256$x';"
 
 
+STATE = sql.state("o'x", ["Work_Mem", "a'b"], {"pg_hba.conf": "/etc/it's/pg_hba.conf"})
+
+
 def test_the_state_of_a_server_is_asked_for_in_one_query_with_every_name_quoted() -> None:
-    statement = sql.state("o'x", ["Work_Mem", "a'b"])
-    assert statement.count("rolname = 'o''x'") == statement.count("datname = 'o''x'") == 1
-    assert "lower(name) IN ('work_mem', 'a''b') AND sourcefile LIKE '%postgresql.auto.conf'" in statement
-    assert "EXISTS (SELECT FROM pg_settings WHERE pending_restart)" in statement
-    assert re.findall(r"'(verifier|database|overridden|pending)',", statement) == [
-        "verifier", "database", "overridden", "pending",
+    assert STATE.count("rolname = 'o''x'") == STATE.count("datname = 'o''x'") == 1
+    assert "lower(name) IN ('work_mem', 'a''b') AND sourcefile LIKE '%postgresql.auto.conf'" in STATE
+    assert "EXISTS (SELECT FROM pg_settings WHERE pending_restart)" in STATE
+    assert re.findall(r"'(verifier|database|overridden|pending|settings|files)', [^p]", STATE) == [
+        "verifier", "database", "overridden", "pending", "settings", "files",
     ]  # fmt: skip
+
+
+def test_a_file_is_asked_for_as_bytes_and_one_that_is_missing_is_no_error() -> None:
+    one = "'pg_hba.conf', encode(pg_read_binary_file('/etc/it''s/pg_hba.conf', 0, 10000000, true), 'base64')"
+    assert f"'files', json_build_object({one})" in STATE
 
 
 @given(st.lists(TEXT))
@@ -87,7 +94,8 @@ def test_the_use_of_databases_is_asked_for_by_their_names_alone(names: list[str]
 
 
 def test_settings_are_looked_up_by_their_small_letters() -> None:
-    assert "lower(name) IN ('datestyle', 'work_mem');" in sql.setting_states(["DateStyle", "work_mem"])
+    asked = sql.state("a", ["DateStyle", "work_mem"], {})
+    assert "FROM pg_settings WHERE lower(name) IN ('datestyle', 'work_mem'))" in asked
 
 
 def test_the_faults_of_a_file_leave_out_what_only_waits_for_a_restart() -> None:
@@ -100,9 +108,8 @@ def test_the_faults_of_a_file_leave_out_what_only_waits_for_a_restart() -> None:
     "statement",
     [
         sql.answer(),
-        sql.state("a", ["b"]),
+        sql.state("a", ["b"], {"c": "/d"}),
         sql.file_faults("/x"),
-        sql.setting_states(["a"]),
         sql.usage(["a"]),
         sql.EXTENSIONS,
     ],
@@ -110,3 +117,11 @@ def test_the_faults_of_a_file_leave_out_what_only_waits_for_a_restart() -> None:
 def test_every_query_is_one_complete_statement(statement: Any) -> None:
     assert statement.endswith(";\n")
     assert statement.count(";") == 1
+
+
+def test_which_settings_take_a_restart_is_for_the_server_to_say() -> None:
+    assert sql.restarting(["Max_Connections", "it's"]) == (
+        "SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings"
+        " WHERE pending_restart OR (context = 'postmaster' AND lower(name) IN ('max_connections', 'it''s'));\n"
+    )
+    assert "lower(name) IN (NULL)" in sql.restarting([])

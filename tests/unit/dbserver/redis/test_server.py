@@ -6,7 +6,7 @@ import pytest
 
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError
-from dbserver.redis import commands, server, settings
+from dbserver.redis import commands, server, settings, source
 from dbserver.redis.server import Server
 from dbserver.redis.settings import Persistence
 from tests.unit.fakes import Clock, Failed, Programs
@@ -42,7 +42,9 @@ def derived(persistence: Persistence, policy: str = "noeviction") -> dict[str, s
 
 def running(programs: Programs, persistence: Persistence, info: str = SAVED) -> None:
     shown = "".join(f"{name}\n{value}\n" for name, value in derived(persistence).items())
-    programs.answer("CONFIG GET maxmemory maxmemory-policy appendonly appendfsync save\n", shown)
+    programs.answer(
+        "CONFIG GET maxmemory maxmemory-policy appendonly appendfsync aof-timestamp-enabled tcp-keepalive save\n", shown
+    )
     programs.answer("CONFIG SET", "OK")
     programs.answer("BGSAVE SCHEDULE", "Background saving started")
     programs.answer("INFO persistence", info)
@@ -66,23 +68,42 @@ def aside(programs: Programs) -> list[str]:
     return [name for script in scripts for name in names if f'mv "/data/{name}" "/data/{name}.{until}"' in script]
 
 
-@pytest.mark.parametrize("reply", ["NOAUTH Authentication required.", "LOADING Redis is loading", "", "PONG extra"])
-def test_any_answer_but_pong_is_none(programs: Programs, reply: str) -> None:
-    programs.answer("ping", reply)
-    with pytest.raises(NotRunningError, match="does not answer PONG"):
-        SERVER.answer()
+def test_any_answer_but_pong_is_none() -> None:
+    """redis-cli succeeds where the reply is NOAUTH or LOADING."""
+    loop = commands.wait_until_ready("c")[-1]
+    assert loop.startswith('for i in $(seq 100); do [ "$(redis-cli ping 2>&1)" = PONG ] && exit 0;')
+    assert loop.endswith("; exit 1")
 
 
-def test_a_server_that_cannot_be_asked_is_told_with_its_reason(programs: Programs) -> None:
-    programs.answer("ping", Failed("Could not connect to Redis at 127.0.0.1:6379"))
-    with pytest.raises(NotRunningError, match="Could not connect"):
+REFUSED = Failed("NOPERM User default has no permissions to run the 'info' command")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (REFUSED, "NOPERM User default has no permissions"),
+        (Failed("Could not connect to Redis at 127.0.0.1:6379"), "Could not connect to Redis"),
+        ("NOAUTH Authentication required.\n", "NOAUTH Authentication required"),
+        ("", ""),
+    ],
+    ids=["refused", "gone", "not logged in", "silent"],
+)
+def test_an_administrator_who_is_not_answered_is_told_so_with_the_reason(
+    programs: Programs, reply: Any, reason: str
+) -> None:
+    programs.answer("INFO server", reply)
+    with pytest.raises(
+        NotRunningError, match=f"^db-server-redis does not answer its administrator: {reason}"
+    ) as caught:
         SERVER.answer()
+    assert caught.value.hint == "./scripts/dbserver doctor"
 
 
 def test_pong_is_followed_by_the_facts_of_the_server(programs: Programs) -> None:
-    programs.answer("ping", "PONG\n")
+    programs.answer("redis-cli ping", "")
     programs.answer("INFO server", "# Server\r\nredis_version:8.2.1\r\nos:Linux 6.1: x\r\n\r\n")
-    assert SERVER.answer() == {"redis_version": "8.2.1", "os": "Linux 6.1: x"}
+    assert SERVER.wait() == {"redis_version": "8.2.1", "os": "Linux 6.1: x"}
+    assert ["ping" in call.text for call in programs.calls] == [True, False]
 
 
 def test_a_server_as_declared_is_sent_no_change(programs: Programs, written: Any) -> None:
@@ -160,3 +181,15 @@ def test_a_setting_that_redis_refuses_is_named(programs: Programs, written: Any)
     with pytest.raises(DbServerError, match="Redis refuses maxmemory-policy allkeys-lru: ERR Invalid argument"):
         apply(derived("append-only", "allkeys-lru"))
     assert written == []
+
+
+def test_the_certificate_is_read_again_in_one_command(programs: Programs) -> None:
+    programs.answer("CONFIG SET", "OK")
+    server.load_certificate(SERVER)
+    path = "/usr/local/etc/redis/server.pem"
+    assert changes(programs) == [f"CONFIG SET tls-cert-file {path} tls-key-file {path}"]
+
+
+def test_the_port_for_tls_is_opened_last_and_is_not_that_of_a_throwaway() -> None:
+    assert list(settings.ENCRYPTED)[-1] == "tls-port"
+    assert settings.ENCRYPTED["tls-port"] != str(source.PORT)

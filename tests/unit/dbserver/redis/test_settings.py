@@ -22,6 +22,8 @@ def test_a_persistence_means_these_settings_and_back(persistence: Persistence, a
         "maxmemory-policy": "noeviction",
         "appendonly": append_only,
         "appendfsync": "everysec",
+        "aof-timestamp-enabled": "yes",
+        "tcp-keepalive": "30",
         "save": save,
     }
     assert settings.persistence_of(found) == persistence
@@ -62,11 +64,13 @@ def test_the_file_is_exactly_this() -> None:
         "aclfile /usr/local/etc/redis/users.acl\n"
         "dbfilename dump.rdb\n"
         "appenddirname appendonlydir\n"
+        "aof-timestamp-enabled yes\n"
         "appendfsync everysec\n"
         "appendonly no\n"
         "maxmemory 201326592\n"
         "maxmemory-policy noeviction\n"
         'save ""\n'
+        "tcp-keepalive 30\n"
     )
 
 

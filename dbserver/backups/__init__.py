@@ -1,0 +1,1 @@
+"""Backups: what one is, where they are, which are kept."""

@@ -1,0 +1,197 @@
+"""The verbs on applications."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from dbserver.cli.environment import FORMS
+from dbserver.cli.options import APPLICATION, DURATION, Passing, commands, confirmed, declared, say, show, verb
+from dbserver.errors import Exit, UsageError
+
+
+@verb(
+    """
+    dbserver list
+    dbserver list --format json | jq -r .applications[].database
+    """,
+)
+def list_(stack: str | None, form: str) -> None:
+    """List the applications: database, size, connections of their limit."""
+    from dbserver.actions.applications import list_applications
+    from dbserver.cli import render
+
+    show(list_applications(declared(stack)), form, render.applications)
+
+
+@verb(
+    """
+    dbserver info crypto-ai-agent
+    dbserver info crypto-ai-agent --field database
+    """,
+)
+@click.argument("application", type=APPLICATION)
+@click.option("--field", help="Print this one value alone.")
+def info(stack: str | None, form: str, application: str, field: str | None) -> None:
+    """Show one application: owner, size, connections of its limit, extensions."""
+    from dbserver.actions.applications import info as act
+    from dbserver.cli import render
+
+    found = act(declared(stack), application)
+    show(found, form, lambda result: render.field(result, field) if field else render.application(result))
+
+
+@verb(
+    """
+    dbserver env crypto-ai-agent > .env
+    eval "$(dbserver env crypto-ai-agent --format shell)"
+    """,
+    forms=FORMS,
+)
+@click.argument("application", type=APPLICATION)
+def env(application: str, stack: str | None, form: str) -> None:
+    """Print what an application needs to connect; passwords included.
+
+    With --format github the variables go to the file that GITHUB_ENV names,
+    and what is printed masks their values in the log.
+    """
+    from dbserver.actions.applications import environment as act
+    from dbserver.cli import environment
+
+    variables = dict(act(declared(stack), application).variables)
+    if not variables.get("DB_PASSWORD"):
+        kept = f"the password of {variables.get('DB_USER')} is kept in the server and not known here (keepPassword)"
+        say(f"{kept}: DB_PASSWORD is empty, and DATABASE_URL has none; put it in where this is used")
+    if form == "github":
+        if not os.environ.get("GITHUB_ENV"):
+            raise UsageError("GITHUB_ENV is not set", "use --format github in a GitHub Actions step only")
+        click.echo(environment.github(variables, Path(os.environ["GITHUB_ENV"])))
+        return
+    printers = {"dotenv": environment.dotenv, "shell": environment.shell, "json": environment.as_json}
+    click.echo(printers[form](variables))
+
+
+@verb(
+    """
+    dbserver drop old-app --confirm old-app
+    """,
+)
+@click.argument("application", type=APPLICATION)
+@click.option("--confirm", metavar="NAME", help="The application's name again; needed without a terminal.")
+def drop(stack: str | None, form: str, application: str, confirm: str | None) -> None:
+    """Destroy the database and the role of an application that is declared no more."""
+    from dbserver.actions.applications import drop as act
+    from dbserver.cli import render
+
+    confirmed(application, confirm)
+    show(act(declared(stack), application), form, render.dropped)
+
+
+@verb(
+    """
+    dbserver connections
+    dbserver connections --format json | jq '.clients[] | select(.colour == "blue")'
+    """,
+)
+def connections(stack: str | None, form: str) -> None:
+    """Show who is connected, by application, container and colour.
+
+    Both servers are asked, and the limits are shown. Idle connections of a pool count. Exit code 3 where a server does
+    not tell.
+    """
+    from dbserver.actions.connections import connections as act
+    from dbserver.cli import render_connections
+
+    found = act(declared(stack))
+    show(found, form, render_connections.connections)
+    if not found.well:
+        raise click.exceptions.Exit(Exit.UNHEALTHY)
+
+
+@verb(
+    """
+    dbserver drain crypto-ai-agent blue              one look
+    dbserver drain crypto-ai-agent blue --wait 60s
+    """,
+)
+@click.argument("application", type=APPLICATION)
+@click.argument("colour", type=click.Choice(("blue", "green")))
+@click.option("--wait", type=DURATION, default="0s", show_default=True, help="Wait so long for it: 90, 60s, 5m.")
+def drain(stack: str | None, form: str, application: str, colour: str, wait: float) -> None:
+    """Prove that a colour of an application is gone.
+
+    Exit code 0 only where no connection of it to either server is left, idle ones of a pool included; 1 where one is
+    left after --wait.
+    """
+    from dbserver.actions.connections import drain as act
+    from dbserver.cli import render_connections
+
+    found = act(declared(stack), application, colour, wait, say)
+    show(found, form, render_connections.drained)
+    if not found.well:
+        raise click.exceptions.Exit(Exit.FAILED)
+
+
+@verb(
+    """
+    dbserver psql                                    the administrator
+    dbserver psql crypto-ai-agent                    that application's role, in its database
+    dbserver psql crypto-ai-agent < report.sql       stops at the first error
+    dbserver psql crypto-ai-agent -- --csv -c 'TABLE orders'
+    """,
+    forms=(),
+    cls=Passing,
+)
+@click.argument("application", required=False, type=APPLICATION)
+def psql(stack: str | None, application: str | None, arguments: tuple[str, ...]) -> None:
+    """Open psql as an application or as the administrator.
+
+    It runs in the container and needs no password. What stands after -- goes to psql. Without a terminal it stops at
+    the first error of the script.
+    """
+    from dbserver.actions.shells import psql as act
+
+    act(declared(stack), application, arguments, terminal=_terminal())
+
+
+@verb(
+    """
+    dbserver redis-cli                               the administrator
+    dbserver redis-cli crypto-ai-agent               that application's user, in its database
+    dbserver redis-cli -- INFO memory
+    echo 'GET crypto-ai-agent:counter' | dbserver redis-cli crypto-ai-agent
+    """,
+    forms=(),
+    cls=Passing,
+)
+@click.argument("application", required=False, type=APPLICATION)
+def redis_cli(stack: str | None, application: str | None, arguments: tuple[str, ...]) -> None:
+    """Open redis-cli as an application or as the administrator.
+
+    It runs in the container and asks for no password. What stands after -- goes to redis-cli.
+    """
+    from dbserver.actions.shells import redis_cli as act
+
+    act(declared(stack), application, arguments, terminal=_terminal())
+
+
+@commands.command(
+    epilog="""\b
+Examples, for the shell's start-up file; dbserver has to be on PATH:
+  eval "$(dbserver completion bash)"
+  eval "$(dbserver completion zsh)"
+  dbserver completion fish | source"""
+)
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the completion of verbs, flags and application names for a shell."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind:
+        click.echo(kind(commands, {}, "dbserver", "_DBSERVER_COMPLETE").source())
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,52 @@
+"""What the verbs on applications return."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class ApplicationInfo:
+    """One application as the server has it. `size_bytes` is its database's size on disk."""
+
+    name: str
+    database: str
+    role: str
+    owner: str
+    exists: bool
+    size_bytes: int
+    connections: int
+    connection_limit: int
+    redis_prefix: str
+    redis_database: int
+    extensions: tuple[str, ...] = ()
+
+    def with_extensions(self, extensions: tuple[str, ...]) -> "ApplicationInfo":
+        """Return the same with what is installed in its database."""
+        return replace(self, extensions=extensions)
+
+
+@dataclass(frozen=True)
+class Applications:
+    """Every application that the server knows."""
+
+    stack: str
+    applications: tuple[ApplicationInfo, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What an application needs to connect: names and values, passwords included."""
+
+    application: str
+    variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An application's database and role that are gone. `backup` was made before; empty where there was nothing."""
+
+    stack: str
+    application: str
+    database: str
+    role: str
+    size_bytes: int
+    backup: str = ""

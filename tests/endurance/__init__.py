@@ -1,0 +1,1 @@
+"""The whole product under load, faults and time: ./scripts/endure.sh."""

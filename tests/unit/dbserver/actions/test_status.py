@@ -1,0 +1,300 @@
+"""status: everything asked at once, what cannot be had left out, what is not as declared named."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dbserver import certificates, contract
+from dbserver.actions.status import status
+from dbserver.declared import Declared
+from dbserver.errors import NotRunningError
+from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse, RedisUse, Validity
+from tests.unit.dbserver.actions.test_verbs import DECLARED, POSTGRES, REDIS, answering
+from tests.unit.fakes import (
+    FIGURES,
+    IDENTITY,
+    NO_CONTAINER,
+    POSTGRES_SAYS,
+    REDIS_SAYS,
+    Failed,
+    Programs,
+    printed,
+    restrictions,
+)
+from tests.unit.fakes import inspected as shown
+
+NAMES = {contract.POSTGRES: POSTGRES, contract.REDIS: REDIS}
+
+
+def inspected(server: str, **state: Any) -> dict[str, Any]:
+    """Return a container exactly as it is declared."""
+    plan = DECLARED.plan(server)
+    entry = shown(NAMES[server], **state)
+    check = plan.health_check
+    entry["Config"] |= {
+        "Image": plan.image,
+        "Cmd": list(plan.command),
+        "Env": list(plan.environment),
+        "Labels": {"com.database.server": server, "com.database.stack": "unit", "com.database.image": IDENTITY,
+                   "com.docker.compose.project": "db-server-postgres"},
+        "Healthcheck": {
+            "Test": list(check.test), "Interval": check.interval * 10**9, "Timeout": check.timeout * 10**9,
+            "StartPeriod": check.start_period * 10**9, "Retries": check.retries,
+        },
+    }  # fmt: skip
+    bindings = {f"{plan.port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(plan.port)}]}
+    entry["HostConfig"] |= {"Memory": plan.memory, "PortBindings": bindings, **restrictions(plan)}
+    entry["Mounts"] = [{"Source": source, "Destination": inner} for inner, source in plan.mounts.items()]
+    entry["NetworkSettings"]["Networks"] = {"n": {"Aliases": [server]}}
+    return entry
+
+
+def both(programs: Programs, **state: Any) -> None:
+    answering(programs, inspected("postgres", **state), inspected("redis", **state))
+
+
+def test_two_servers_that_answer_are_well(programs: Programs) -> None:
+    both(programs)
+    found = status(DECLARED)
+    assert found.well
+    assert [(s.server, s.answers, s.version, s.fault) for s in found.servers] == [
+        ("postgres", "4 of 100 connections", "17.5", ""),
+        ("redis", "PONG", "8.2.1", ""),
+    ]
+    postgres = found.servers[0]
+    assert (postgres.address, postgres.published) == ("db-server-postgres:5432", "127.0.0.1:5432")
+    assert (postgres.data, postgres.state, postgres.health) == ("/data/db-server/postgres", "running", "healthy")
+
+
+SECURED = replace(DECLARED, outside={"postgres": "10.0.0.5"})
+
+
+@pytest.mark.parametrize(("age", "days_left", "well"), [(0, 396, True), (396, 0, True), (397, -1, False)])
+def test_the_certificate_of_a_server_with_tls_is_told_and_one_that_has_expired_is_not_well(
+    programs: Programs, age: int, days_left: int, well: object
+) -> None:
+    both(programs)
+    issued = datetime.now(UTC) - timedelta(days=age)
+    authority = certificates.authority("unit", issued)
+    pair = certificates.issue(authority, ["db.example.com"], [], issued)
+    programs.answer("BEGIN CERTIFICATE", pair.certificate)
+    postgres, redis = status(SECURED).servers
+    assert postgres.certificate == Validity(certificates.expires(pair.certificate).isoformat(), days_left)
+    assert postgres.well is well
+    assert redis.certificate is None
+
+
+@pytest.mark.parametrize("answer", ["", "no certificate", Failed("No such container")])
+def test_a_certificate_that_cannot_be_seen_is_not_told(programs: Programs, answer: Any) -> None:
+    both(programs)
+    programs.answer("BEGIN CERTIFICATE", answer)
+    assert status(SECURED).servers[0].certificate is None
+
+
+def test_without_tls_nobody_is_asked_for_a_certificate(programs: Programs) -> None:
+    both(programs)
+    assert status(DECLARED).servers[0].certificate is None
+    assert programs.started("BEGIN CERTIFICATE") == []
+
+
+def test_what_both_use_is_told(programs: Programs) -> None:
+    both(programs, RestartCount=3)
+    postgres, redis = status(DECLARED).servers
+    assert (postgres.restarts, postgres.oom_kills, postgres.inodes_free) == (3, 2, 800)
+    assert (postgres.memory_used_bytes, postgres.memory_limit_bytes) == (50_000_000, 1024**3)
+    assert (redis.disk_free_bytes, redis.disk_total_bytes) == (250 * 4096, 1000 * 4096)
+    assert postgres.postgres == PostgresUse(
+        4, 100, 1234, 0.99, (DatabaseSize("shop", 3_000_000), DatabaseSize("dbadmin", 2_000_000)),
+        (KeptDatabase("shop__old_1", "shop", "2026-11-26T13:14:00+00:00", 4_000_000),),
+    )  # fmt: skip
+    assert redis.redis == RedisUse(3, 10000, 1_000_000, 100_000_000, 3, 0.75, "snapshot", "", 12)
+    assert (postgres.redis, redis.postgres) == (None, None)
+
+
+def test_the_uptime_is_the_container_s_and_never_negative(programs: Programs) -> None:
+    now = datetime.now(UTC)
+    started = [now - timedelta(hours=1), now + timedelta(hours=1)]
+    times = [moment.isoformat().replace("+00:00", "789Z") for moment in started]
+    entries = [inspected(server, StartedAt=at) for server, at in zip(contract.SERVERS, times, strict=True)]
+    answering(programs, *entries)
+    uptimes = [server.uptime_seconds for server in status(DECLARED).servers]
+    assert uptimes[0] is not None
+    assert 3600 <= uptimes[0] < 3700
+    assert uptimes[1] == 0
+
+
+def test_each_server_is_asked_by_one_command_and_docker_by_two(programs: Programs) -> None:
+    both(programs)
+    status(DECLARED)
+    assert sorted(" ".join(call.argv[:3]) for call in programs.calls) == [
+        "docker container inspect", "docker exec -i", "docker exec -i", "docker image inspect",
+    ]  # fmt: skip
+
+
+def test_a_missing_container_is_not_well_and_named(programs: Programs) -> None:
+    answering(programs)
+    programs.answer("container inspect", NO_CONTAINER)
+    programs.answer("docker exec", NO_CONTAINER)
+    found = status(DECLARED)
+    assert not found.well
+    assert [(s.state, s.fault, s.differences) for s in found.servers] == [
+        ("missing", f"container {POSTGRES} does not exist", ()),
+        ("missing", f"container {REDIS} does not exist", ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("killed", "fault"),
+    [
+        (False, "container is exited (exit code 137)"),
+        (True, "container is exited (exit code 137, killed for lack of memory)"),
+    ],
+)
+def test_a_stopped_container_says_why(programs: Programs, *, killed: bool, fault: str) -> None:
+    stopped = inspected("postgres", Status="exited", ExitCode=137, OOMKilled=killed)
+    answering(programs, stopped, inspected("redis"))
+    programs.answer("psql", Failed("Error response from daemon: container is not running"))
+    found = status(DECLARED)
+    assert [s.fault for s in found.servers] == [fault, ""]
+    assert found.servers[0].oom_kills == int(killed)
+    assert (found.servers[0].uptime_seconds, found.servers[0].postgres) == (None, None)
+    assert found.servers[1].redis is not None
+    assert not found.well
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "faults"),
+    [
+        ("psql", Failed("FATAL: no room\nFATAL: again"), [f"{POSTGRES} does not answer: FATAL: no room", ""]),
+        ("psql", Failed("", status=124), [f"{POSTGRES} does not answer: no answer within 10 s", ""]),
+        ("psql", Failed("", status=1), [f"{POSTGRES} does not answer: exit status 1", ""]),
+        ("psql", FileNotFoundError(), [f"{POSTGRES} does not answer: docker not found", ""]),
+        ("redis-cli", FIGURES + "NOAUTH Authentication required.\n",
+         ["", f"{REDIS} does not answer PONG: NOAUTH Authentication required."]),
+        ("redis-cli", Failed("Could not connect"), ["", f"{REDIS} does not answer PONG: Could not connect"]),
+    ],
+)  # fmt: skip
+def test_a_server_that_does_not_answer_says_why_and_the_other_one_is_shown(
+    programs: Programs, words: str, answer: Any, faults: list[str]
+) -> None:
+    both(programs)
+    programs.answer(words, answer)
+    found = status(DECLARED)
+    assert [server.fault for server in found.servers] == faults
+    assert [server.well for server in found.servers] == [not fault for fault in faults]
+
+
+def test_a_server_that_is_loading_still_shows_what_its_container_uses(programs: Programs) -> None:
+    both(programs)
+    programs.answer("redis-cli", REDIS_SAYS.replace("PONG", "LOADING Redis is loading the dataset in memory"))
+    redis = status(DECLARED).servers[1]
+    assert (redis.well, redis.memory_used_bytes, redis.redis) == (False, 50_000_000, None)
+
+
+def test_a_container_that_docker_calls_unhealthy_is_not_well_though_it_answers(programs: Programs) -> None:
+    both(programs, Health={"Status": "unhealthy"})
+    found = status(DECLARED)
+    assert not found.well
+    assert [(server.answers, server.fault) for server in found.servers] == [("4 of 100 connections", ""), ("PONG", "")]
+
+
+def test_a_container_that_just_starts_is_well_where_it_answers(programs: Programs) -> None:
+    both(programs, Health={"Status": "starting"})
+    assert status(DECLARED).well
+
+
+def test_containers_as_declared_differ_in_nothing(programs: Programs) -> None:
+    both(programs)
+    assert [server.differences for server in status(DECLARED).servers] == [(), ()]
+
+
+def test_what_is_not_as_declared_is_named_with_both_values(programs: Programs) -> None:
+    redis = inspected("redis")
+    redis["Config"]["Cmd"] = ["redis-server"]
+    redis["Config"]["Labels"]["com.database.stack"] = "other"
+    answering(programs, inspected("postgres"), redis)
+    found = status(DECLARED)
+    assert [server.differences for server in found.servers] == [
+        (),
+        (
+            "command: ['redis-server'], declared is ['redis-server', '/usr/local/etc/redis/redis.conf']",
+            "label com.database.stack: other, declared is unit",
+        ),
+    ]
+    assert found.well
+
+
+@pytest.mark.parametrize(
+    ("stand_ins", "here", "named"),
+    [
+        (False, ["postgres:17"], True),
+        (False, ["db-server-stand-in/postgres:17"], False),
+        (True, ["db-server-stand-in/postgres:17"], True),
+        (True, [], False),
+    ],
+)
+def test_an_image_that_is_another_one_by_now_is_named(
+    programs: Programs, here: list[str], *, stand_ins: bool, named: bool
+) -> None:
+    both(programs)
+    programs.answer("image inspect", printed({"Id": "sha256:new", "RepoTags": here}))
+    declared: Declared = replace(DECLARED, stand_ins=stand_ins)
+    expected = (f"image identity: {IDENTITY}, declared is sha256:new",) if named else ()
+    assert status(declared).servers[0].differences == expected
+
+
+CHECK = "CMD pg_isready -U dbadmin -d postgres"
+
+
+@pytest.mark.parametrize(
+    ("where", "change", "named"),
+    [
+        ("Config", {"Env": ["PGDATA=/tmp"]}, "environment: {'PGDATA': '/tmp', 'POSTGRES_USER': None,"),
+        ("Config", {"Labels": {"com.database.stack": "unit"}}, "label com.database.server: None, declared is postgres"),
+        ("Config", {"Healthcheck": None}, f"health check: None, declared is {CHECK} (every 5 s, within 5 s, 5 retries"),
+        ("HostConfig", {"Memory": 0}, "memory limit: 0, declared is 1073741824"),
+        ("HostConfig", {"RestartPolicy": {"Name": "no"}}, "restart policy: no, declared is always"),
+        ("HostConfig", {"PortBindings": {}}, "published port: none, declared is 127.0.0.1:5432->5432/tcp"),
+    ],
+)
+def test_each_part_of_a_container_is_compared(
+    programs: Programs, where: str, change: dict[str, Any], named: str
+) -> None:
+    postgres = inspected("postgres")
+    postgres[where] |= change
+    answering(programs, postgres, inspected("redis"))
+    assert [each for each in status(DECLARED).servers[0].differences if each.startswith(named)]
+
+
+def test_an_added_variable_is_named_without_its_value(programs: Programs) -> None:
+    postgres = inspected("postgres")
+    postgres["Config"]["Env"] += ["PATH=/bin", "POSTGRES_PASSWORD=secret", "POSTGRES_HOST_AUTH_METHOD=trust"]
+    answering(programs, postgres, inspected("redis"))
+    image = {"Id": IDENTITY, "RepoTags": ["postgres:17"], "Config": {"Env": ["PATH=/usr/bin"]}}
+    programs.answer("image inspect", printed(image))
+    assert status(DECLARED).servers[0].differences == (
+        "environment: POSTGRES_HOST_AUTH_METHOD, POSTGRES_PASSWORD added, declared is none of it",
+    )
+
+
+def test_images_that_cannot_be_asked_for_are_no_failure(programs: Programs) -> None:
+    both(programs)
+    programs.answer("image inspect", FileNotFoundError())
+    assert status(DECLARED).well
+
+
+def test_a_daemon_that_is_down_is_an_error_not_two_missing_servers(programs: Programs) -> None:
+    programs.answer("docker", Failed("Cannot connect to the Docker daemon"))
+    with pytest.raises(NotRunningError, match="does not answer"):
+        status(DECLARED)
+
+
+def test_sizes_that_took_too_long_are_left_out(programs: Programs) -> None:
+    both(programs)
+    programs.answer("psql", POSTGRES_SAYS.partition("[[")[0])
+    postgres = status(DECLARED).servers[0]
+    assert postgres.well
+    assert postgres.postgres is not None
+    assert postgres.postgres.databases == ()

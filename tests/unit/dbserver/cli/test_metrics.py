@@ -1,0 +1,99 @@
+"""The metrics, as Prometheus's own parser reads them."""
+
+import re
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from dbserver.cli import metrics
+from dbserver.results.archive import Archive, ReachableTime
+from dbserver.results.status import PostgresUse, ServerStatus, Status
+from tests.unit.dbserver.cli.test_render import MISSING
+from tests.unit.dbserver.cli.test_render_status import FAULTY, GIB, MIB, postgres, redis
+from tests.unit.test_documentation import first_column, reference
+
+ARCHIVE = Archive(
+    "dev", "db-server-archive", "running", "/srv/archive", 3600, "0 2 * * *", synchronous=False, streaming=True,
+    lag_bytes=4096, lag_seconds=1.5, windows=(ReachableTime("2026-11-26T12:00:00+00:00", "2026-11-26T13:00:00+00:00"),),
+)  # fmt: skip
+
+
+def parsed(*servers: ServerStatus) -> list[Metric]:
+    return list(text_string_to_metric_families(metrics.exposition(Status("dev", servers))))
+
+
+def samples(*servers: ServerStatus) -> dict[tuple[str, str], float]:
+    return {
+        (sample.name, sample.labels["server"] + sample.labels.get("database", "")): sample.value
+        for family in parsed(*servers)
+        for sample in family.samples
+    }
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    text = metrics.exposition(Status("dev", (), archive=ARCHIVE))
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    assert first_column(reference("metrics.md")) == set(kinds)
+    for name, kind in kinds.items():
+        assert re.search(rf"^\| `{name}` \| {kind} \|", reference("metrics.md"), re.MULTILINE), name
+        assert name.endswith("_total") == (kind == "counter"), name
+
+
+def test_every_metric_names_stack_server_and_container() -> None:
+    for family in parsed(postgres(), redis()):
+        assert family.documentation
+        for sample in family.samples:
+            assert set(sample.labels) - {"database"} == {"stack", "server", "container"}, family.name
+            assert sample.labels["stack"] == "dev"
+
+
+def test_the_figures_are_those_of_the_status() -> None:
+    found = samples(postgres(differences=("x",)), redis())
+    assert {name.removeprefix("dbserver_"): value for (name, server), value in found.items() if server == "redis"} == {
+        "up": 1, "healthy": 1, "uptime_seconds": 273_600, "restarts_total": 1, "oom_kills_total": 2,
+        "memory_used_bytes": 60 * MIB, "memory_limit_bytes": 256 * MIB, "disk_free_bytes": 45 * GIB,
+        "disk_total_bytes": 60 * GIB, "inodes_free": 3_900_000, "differences": 0,
+        "redis_clients": 3, "redis_max_clients": 10000, "redis_memory_used_bytes": 48 * MIB,
+        "redis_memory_max_bytes": 192 * MIB, "redis_evicted_keys_total": 7, "redis_hit_ratio": 0.75,
+        "redis_persistence_ok": 1, "redis_unsaved_changes": 12,
+    }  # fmt: skip
+    own = {name: value for (name, server), value in found.items() if name.startswith("dbserver_postgres_")}
+    assert own["dbserver_postgres_connections"] == 4
+    assert own["dbserver_postgres_max_connections"] == 100
+    assert own["dbserver_postgres_transactions_total"] == 1234
+    assert own["dbserver_postgres_cache_hit_ratio"] == 0.9921
+    assert found["dbserver_postgres_database_size_bytes", "postgresshop"] == 1200 * MIB
+    assert found["dbserver_differences", "postgres"] == 1
+
+
+def test_a_server_that_does_not_answer_is_not_up_and_has_no_figures_of_its_own() -> None:
+    found = samples(postgres(), MISSING)
+    assert {name: value for (name, server), value in found.items() if server == "redis"} == {"dbserver_up": 0}
+    assert found["dbserver_up", "postgres"] == 1
+
+
+def test_an_unhealthy_container_is_not_healthy() -> None:
+    assert samples(redis(health="unhealthy"))["dbserver_healthy", "redis"] == 0
+
+
+def test_what_is_unknown_or_without_a_limit_has_no_series() -> None:
+    found = samples(postgres(PostgresUse(1, 2, 3, None), inodes_free=None), redis(FAULTY))
+    names = {name for name, _ in found}
+    assert "dbserver_postgres_cache_hit_ratio" not in names
+    assert "dbserver_redis_memory_max_bytes" not in names
+    assert ("dbserver_inodes_free", "postgres") not in found
+    assert found["dbserver_redis_persistence_ok", "redis"] == 0
+
+
+def test_the_archive_tells_what_is_late_and_from_when_to_when_seconds_come_back() -> None:
+    text = metrics.exposition(Status("dev", (), archive=ARCHIVE))
+    labels = '{container="db-server-archive",server="archive",stack="dev"}'
+    assert f"dbserver_archive_up{labels} 1.0" in text
+    assert f"dbserver_archive_lag_bytes{labels} 4096.0" in text
+    assert f"dbserver_archive_differences{labels} 0.0" in text
+    found = [float(each) for each in re.findall(r"^dbserver_archive_(?:start|end)\S+ (\S+)$", text, re.MULTILINE)]
+    assert found[1] - found[0] == 3600
+
+
+def test_without_an_archive_there_is_no_series_of_one() -> None:
+    assert "dbserver_archive" not in metrics.exposition(Status("dev", ()))

@@ -1,0 +1,47 @@
+"""PostgreSQL from inside: what one query prints is read, and what it shows of statements is their first word."""
+
+import json
+import subprocess
+from typing import Any
+
+from dbserver.diagnosis.facts import Role, Session
+from dbserver.postgres import examination
+from tests.unit.fakes import Failed, Programs
+
+SESSION: dict[str, Any] = {
+    "pid": 7, "role": "a", "database": "b", "application": "", "address": "172.20.0.5", "state": "active",
+    "state_seconds": 1.5, "transaction_seconds": 2.5, "blockers": [4, 5], "command": "UPDATE",
+}  # fmt: skip
+ROLE = {"name": "a", "connections": 1, "limit": -1, "expired": False}
+PRINTED: dict[str, Any] = {
+    "version": "17.5", "now": 12.5, "checkpoint": 10.0, "standby": False, "read_only": False, "max_connections": 25,
+    "reserved": 3, "used": 1, "roles": [ROLE], "databases": [], "sessions": [SESSION], "prepared": [], "pending": ["a"],
+    "overridden": [], "faults": [], "archive_failures": 0, "slots": [{"name": "s", "kept": 5}],
+}  # fmt: skip
+
+
+def test_the_answer_is_read(programs: Programs) -> None:
+    programs.answer("pg_stat_activity", json.dumps(PRINTED))
+    found, refusal = examination.examine("db-server-postgres", "dbadmin")
+    assert found
+    assert refusal == ""
+    assert found.sessions == (Session(**{**SESSION, "blockers": (4, 5)}),)
+    assert found.roles == (Role("a", 1, -1, expired=False),)
+    assert (found.pending, found.slots, found.faults) == (("a",), (("s", 5),), ())
+    assert found.asked <= found.answered
+
+
+def test_every_value_of_the_answer_is_asked_for() -> None:
+    assert set(examination.VALUES) == set(PRINTED)
+
+
+def test_a_server_that_refuses_or_never_answers_is_told_with_its_words(programs: Programs) -> None:
+    programs.answer("docker exec", Failed("psql: error: FATAL:  the database system is starting up", 2))
+    assert examination.examine("c", "dbadmin") == (None, "psql: error: FATAL:  the database system is starting up")
+    programs.answer("docker exec", subprocess.TimeoutExpired("docker", 15))
+    assert examination.examine("c", "dbadmin") == (None, "no answer within 15 s")
+
+
+def test_of_a_statement_only_its_first_word_leaves_the_server() -> None:
+    assert examination.EXAMINE.count("a.query") == 1
+    assert "substring(a.query FROM '^\\s*([A-Za-z]+)')" in examination.EXAMINE
