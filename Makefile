@@ -14,8 +14,8 @@ check: ## format, lint, types, unit tests: no daemon needed
 test: ## every check, integration included, on the real engine
 	./scripts/test.sh
 
-test-full: ## the long forms of the integration tests
-	$(environment) && python -m pytest tests/integration tests/faults -m full -q -n 4 --dist loadscope
+test-full: ## every check with the long forms of the tests, more than an hour
+	./scripts/test.sh --full
 
 coverage: ## lines and branches that all tests together run; fails under 95 %
 	tools/prepare --dev && . tools/environment.sh && $(COVERAGE) erase && $(COVERAGE) run -m pytest tests/unit -q && \

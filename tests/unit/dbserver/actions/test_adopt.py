@@ -168,6 +168,7 @@ def test_data_that_have_moved_on_stop_nothing(path: Path, did: list[str], monkey
 
 def test_the_old_containers_are_removed_only_once_it_is_adopted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swapping, "remove", lambda _: ["a"])
+    monkeypatch.setattr(engine, "require", lambda: None)
     with pytest.raises(RefusedError, match="swapping"):
         adopt.finish("prod")
     records.write(path, RECORD.at(ADOPTED))
