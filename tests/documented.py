@@ -126,4 +126,6 @@ def parse(arguments: Sequence[str]) -> None:
         name, *own = arguments
         if name not in commands.commands:
             raise click.UsageError(f"no verb {name}")
-        commands.commands[name].make_context(name, own)
+        # With its parent: a command keeps the help option of its first context, and the group says how that is called.
+        group = click.Context(commands, **commands.context_settings)
+        commands.commands[name].make_context(name, own, parent=group)
