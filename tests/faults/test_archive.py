@@ -12,6 +12,8 @@ from tests.integration.archived import archive, archived, archiver, line
 from tests.integration.moments import Writer
 from tests.integration.stack import Stack, run
 
+pytestmark = pytest.mark.full  # a minute and a half: segments are damaged, the archive killed
+
 # As little as the server takes, so that an absence is soon too long.
 SMALL = {"max_slot_wal_keep_size": "32MB", "min_wal_size": "32MB", "max_wal_size": "64MB"}
 SEGMENT = "SELECT pg_logical_emit_message(false, 'test', repeat('x', 17 * 1024 * 1024)) FROM generate_series(1, {})"

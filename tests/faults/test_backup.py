@@ -139,6 +139,7 @@ def test_fault_12_the_host_s_own_pg_dump_is_never_used(shop: Stack, tmp_path: Pa
     shop.script("dbserver", "verify", backup, env={**shop.env(), "PATH": path}).ok()
 
 
+@pytest.mark.full
 def test_fault_18_a_backup_waits_ten_seconds_for_a_migration_s_lock_and_no_longer(shop: Stack) -> None:
     with migration(shop) as session:
         refused(shop, "lock")
@@ -146,6 +147,7 @@ def test_fault_18_a_backup_waits_ten_seconds_for_a_migration_s_lock_and_no_longe
     backed_up(shop)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("whole_group", [True, False], ids=["with everything it started", "alone"])
 def test_fault_19_a_command_that_is_killed_leaves_no_dump_at_work(shop: Stack, *, whole_group: bool) -> None:
     with migration(shop) as session:
@@ -160,6 +162,7 @@ def test_fault_19_a_command_that_is_killed_leaves_no_dump_at_work(shop: Stack, *
     assert interrupted.left_in_the_directory(shop) == []
 
 
+@pytest.mark.full
 def test_fault_19_workers_that_write_end_with_the_command_too(shop: Stack) -> None:
     with frozen_dump(shop) as process:
         os.killpg(process.pid, signal.SIGKILL)

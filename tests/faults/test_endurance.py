@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from tests.endurance.ground import Ground
 from tests.endurance.steps import APPLICATIONS
 from tests.integration.stack import ROOT, Stack, run
+
+pytestmark = pytest.mark.full  # four minutes: a machine of its own under load and faults
 
 ACKNOWLEDGED = re.compile(r"acknowledged \w+ +│ +(\d+)")
 

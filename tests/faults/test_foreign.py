@@ -141,6 +141,7 @@ def test_fault_14_a_hostile_file_is_refused_with_its_line_and_changes_nothing(sh
     in_container(shop, "test", "!", "-e", "/tmp/harm")
 
 
+@pytest.mark.full
 def test_faults_2_3_and_4_a_file_that_ends_early_is_refused(shop: Stack) -> None:
     plain = (shop.directory / "files" / "plain.sql").read_text()
     rows = plain.index("item 200")
@@ -156,6 +157,7 @@ def test_faults_2_3_and_4_a_file_that_ends_early_is_refused(shop: Stack) -> None
     assert state(shop) == before
 
 
+@pytest.mark.full
 def test_fault_22_a_valid_file_without_a_table_is_taken_only_where_that_is_wanted(shop: Stack) -> None:
     as_shop(shop, "CREATE TABLE IF NOT EXISTS item (id int)")
     before = state(shop)
@@ -184,6 +186,7 @@ CREATE SCHEMA old; CREATE TABLE old.item (id int);
 """
 
 
+@pytest.mark.full
 def test_a_backup_is_restored_as_a_database_beside_and_single_tables_as_a_schema(shop: Stack) -> None:
     as_shop(shop, SHOP)
     backup = json.loads(shop.script("backup-database.sh", "shop", "--format", "json").ok().out)["backups"][0]["id"]

@@ -93,6 +93,7 @@ def assert_none_accepted(backup: Backup, number: int) -> None:
     assert wrong == []
 
 
+@pytest.mark.full
 def test_no_damaged_backup_is_accepted(real: Backup) -> None:
     assert_none_accepted(real, SHORT)
 

@@ -6,6 +6,8 @@ from tests.faults import interrupted
 from tests.integration.shop import as_role, backed_up, forget_kept, restored
 from tests.integration.stack import Stack
 
+pytestmark = pytest.mark.full  # a minute and a half: verbs are killed at their steps
+
 EVERY = {"backup": 10, "restore": 24, "rollback": 6}
 MOST = 200
 OLD, NEW = ["1001", "1"], ["1000", "0"]

@@ -80,6 +80,7 @@ def killed(stack: Stack, every: int) -> int:
     raise AssertionError("a prune has no end")
 
 
+@pytest.mark.full
 def test_a_prune_that_is_killed_takes_nothing_that_stays_and_the_next_one_cleans_up(shop: Stack) -> None:
     assert killed(shop, EVERY) >= 2
 

@@ -10,6 +10,8 @@ import pytest
 from tests.integration.installation import ADMIN_PASSWORD, Installation, Writers
 from tests.integration.stack import Stack, run
 
+pytestmark = pytest.mark.full  # three minutes: an installation of elsewhere is made first
+
 KEPT = "-before-adoption"
 
 

@@ -197,6 +197,7 @@ def assert_extension_is_named(town: Stack, done: Ran) -> None:
     assert shut_out(town, {name: known[name]["DB_PASSWORD"] for name in ("east", "west")}) == []
 
 
+@pytest.mark.full
 def test_what_was_made_by_hand_is_adopted_and_all_faults_are_named_while_the_other_applications_are_done(
     town: Stack,
 ) -> None:

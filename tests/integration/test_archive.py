@@ -48,6 +48,7 @@ def test_what_starts_again_finds_nothing_to_do(shop: Stack) -> None:
     assert shop.start().ok().code == DONE
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.full)])
 def test_any_second_has_all_that_was_acknowledged_before_it_and_nothing_after(shop: Stack, count: int) -> None:
     shop.sql("TRUNCATE written", "shop")
@@ -78,6 +79,7 @@ def test_a_dropped_table_comes_back_into_the_live_database_and_the_other_applica
     shop.script("dbserver", "rollback", "shop", "--confirm", "shop").ok()
 
 
+@pytest.mark.full
 def test_a_transaction_that_should_not_have_been_is_left_out_with_what_came_after(shop: Stack) -> None:
     shop.sql("TRUNCATE written; INSERT INTO written SELECT generate_series(1, 50)", "shop")
     wrong = shop.sql("BEGIN; DELETE FROM written WHERE n > 10; SELECT pg_current_xact_id(); COMMIT", "shop")

@@ -52,6 +52,7 @@ def test_a_setting_that_needs_a_restart_restarts_the_same_container(running: Sta
     assert "was shut down at" in run("docker", "logs", running.postgres).text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
@@ -136,6 +137,7 @@ def test_a_new_image_under_the_same_tag_is_seen_by_a_plain_preview(running: Stac
     run("docker", "image", "rm", tag)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "path",
     [

@@ -148,6 +148,7 @@ def assert_no_secret(stack: Stack) -> None:
     assert not [secret for secret in secrets for place in places if secret in place]
 
 
+@pytest.mark.full
 def test_down_and_up_make_equal_containers_which_the_next_start_keeps(running: Stack) -> None:
     """Scenario 2 of the integration document."""
     ids, before = running.ids(), {name: facts(running, name) for name in names(running)}

@@ -129,6 +129,7 @@ def test_drain_ends_with_0_only_when_no_connection_of_the_colour_is_left(busy: S
     pool(busy, "crypto-ai-backend-blue", 1)
 
 
+@pytest.mark.full
 def test_drain_sees_a_colour_that_is_connected_to_redis_only(busy: Stack, colours: dict[str, str]) -> None:
     remove(colours["green"])
     left = busy.script("dbserver", "drain", APPLICATION, "green")
@@ -157,6 +158,7 @@ def test_a_server_is_not_taken_away_from_connected_applications(
     assert (busy.started_at(busy.postgres), busy.started_at(busy.redis)) == before
 
 
+@pytest.mark.full
 def test_one_server_is_restarted_while_applications_use_the_other(busy: Stack, colours: dict[str, str]) -> None:
     remove(colours["redis"])
     before = busy.started_at(busy.postgres)
@@ -271,6 +273,7 @@ def test_an_interrupted_restart_leaves_both_servers_answering(busy: Stack) -> No
     assert (busy.sql("SELECT 1"), busy.redis_admin("PING")) == ("1", "PONG")
 
 
+@pytest.mark.full
 def test_who_is_connected_is_told_by_the_server_that_answers(busy: Stack, colours: dict[str, str]) -> None:
     run("docker", "stop", busy.redis).ok()
     found = busy.script("dbserver", "connections")

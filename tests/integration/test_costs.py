@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.stack import Stack, run
 
+pytestmark = pytest.mark.full  # a minute: containers are recreated to see what it costs
+
 SHOP = {"name": "shop", "poolSize": 3}
 # One setting of each context that PostgreSQL has, by which it decides when it takes it.
 CONTEXTS = {

@@ -83,7 +83,9 @@ LONG = {
     "redis-ping-denied", "declared-differs", "redis-settings-differ", "container-missing", "container-stopped",
     "container-unhealthy", "port-taken", "prepared-transaction", "disk-filling", "standby", "settings-refused",
     "huge-pages", "network-missing", "state-locked", "data-read-only", "container-restarting", "server-silent",
-    "data-other-version",
+    "data-other-version", "postgres-starting", "redis-loading", "application-at-its-limit", "connections-exhausted",
+    "application-missing", "out-of-memory", "checksum-failures", "login-rejected", "read-only-by-setting",
+    "container-paused", "data-other-owner", "lock-chain", "redis-clients", "redis-forbidden",
 }  # fmt: skip
 
 
@@ -134,6 +136,7 @@ def test_a_daemon_that_is_down_is_the_only_finding(sick: Stack) -> None:
     assert "/nonexistent/docker.sock" in done.out
 
 
+@pytest.mark.full
 def test_a_daemon_that_never_answers_is_told_from_one_that_is_down(sick: Stack) -> None:
     path = sick.directory / "silent.sock"
     with socket.socket(socket.AF_UNIX) as listener:

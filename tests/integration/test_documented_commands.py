@@ -22,6 +22,8 @@ from dbserver.diagnosis.cause import REDIS_CLI
 from tests.documented import lines
 from tests.integration.stack import Ran, Stack, run
 
+pytestmark = pytest.mark.full  # a minute and a half: each page's commands as they stand there
+
 APPLICATION = "crypto-ai-agent"
 ENTRY = {"name": APPLICATION, "role": "crypto", "poolSize": 10}
 # The deployment's script, as far as it needs this project.

@@ -112,6 +112,7 @@ def test_a_damaged_byte_is_seen_without_the_key(shop: Stack, key: Path) -> None:
     assert restoring(shop, made, "--identity", str(key)).code == 1
 
 
+@pytest.mark.full
 def test_a_backup_that_fails_leaves_nothing(shop: Stack) -> None:
     before = sorted((shop.project / "backups").iterdir())
     with shop.configured(backupRecipients=["age1" + "q" * 58]):

@@ -82,12 +82,14 @@ def test_a_dead_daemon_is_named(stack: Stack, verb: str) -> None:
     judge(stack, verb, WITHOUT_DOCKER.get(verb, UNHEALTHY), DOCKER_HOST=f"unix://{stack.directory}/nobody.sock")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("start", "stop", "restart")])
 def test_a_redis_that_is_down_stops_only_the_verbs_that_need_it(stack: Stack, verb: str) -> None:
     run("docker", "stop", stack.redis).ok()
     judge(stack, verb, REDIS_DOWN.get(verb, DONE))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("start", "stop", "restart")])
 def test_a_postgres_that_is_down_stops_only_the_verbs_that_need_it(stack: Stack, verb: str) -> None:
     run("docker", "start", stack.redis).ok()
@@ -95,6 +97,7 @@ def test_a_postgres_that_is_down_stops_only_the_verbs_that_need_it(stack: Stack,
     judge(stack, verb, POSTGRES_DOWN.get(verb, DONE))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("down", ["postgres", "redis"])
 @pytest.mark.parametrize("verb", ["stop", "restart", "start"])
 def test_what_starts_and_stops_servers_does_so_where_one_is_down(stack: Stack, verb: str, down: str) -> None:

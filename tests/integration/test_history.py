@@ -14,6 +14,8 @@ import pytest
 from dbserver import moment as moments
 from tests.integration.stack import Stack, run
 
+pytestmark = pytest.mark.full  # two minutes: moments are found in a log that is written first
+
 FAILED, USAGE = 1, 2
 
 

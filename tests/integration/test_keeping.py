@@ -108,6 +108,7 @@ def test_roles_come_back_from_the_globals_with_password_and_settings(shop: Stack
     shop.assert_clean()
 
 
+@pytest.mark.full
 def test_globals_that_are_cut_off_are_no_backup(shop: Stack) -> None:
     made = verb(shop, "backup", "--all")["backups"][-1]["id"]
     file = directory(shop) / made / "globals.sql"
@@ -139,6 +140,7 @@ def test_a_checkpoint_is_a_proved_backup_and_prints_its_id_alone(shop: Stack) ->
 # Which stay -------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_what_no_rule_keeps_goes_and_nothing_of_another_application(shop: Stack) -> None:
     made, other = [backed_up(shop) for _ in range(4)], backed_up(shop, "shop-two")
     pinned = made[0]

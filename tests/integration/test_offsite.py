@@ -122,6 +122,7 @@ def test_backups_are_copied_once_encrypted_and_come_back(depot: Stack, key: Path
         assert depot.sql("SELECT count(*) FROM item", "shop") == "1000"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["sftp", "s3"])
 def test_the_other_places_take_copies_and_give_them_back(
     kind: str, depot: Stack, key: Path, server: Ssh, bucket: Storage
@@ -179,6 +180,7 @@ def test_a_push_that_is_killed_is_finished_by_the_next_and_sends_little_twice(
         assert offsite(depot, "verify", large_one, "--identity", str(key)).ok()
 
 
+@pytest.mark.full
 def test_a_connection_that_is_cut_is_made_again_and_the_chunk_repeated(depot: Stack, key: Path, server: Ssh) -> None:
     server.shell("mkdir -p /copies/cut")
     with depot.configured(offsite=section(key, **server.section("/copies/cut"), bandwidth="6m")):
@@ -192,6 +194,7 @@ def test_a_connection_that_is_cut_is_made_again_and_the_chunk_repeated(depot: St
         assert [each for each in server.files("/copies/cut") if each.endswith(".partial")] == []
 
 
+@pytest.mark.full
 def test_a_server_that_goes_away_ends_the_push_with_its_name_and_turns_status_red(
     depot: Stack, key: Path, bucket: Storage, tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_preview_from_another_checkout_finds_what_is_installed_unchanged(pipel
     assert not (pipeline.checkout / ".state" / "passphrase").exists(), "a passphrase of its own would read nothing"
 
 
+@pytest.mark.full
 def test_data_at_risk_fails_the_request_unless_its_description_allows_it(pipeline: Pipeline) -> None:
     pipeline.propose(applications=[])
     done, text = pipeline.preview()
@@ -159,6 +160,7 @@ def test_a_preview_that_fails_says_so_in_the_same_comment(pipeline: Pipeline) ->
 # up ----------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_an_update_follows_a_proved_checkpoint_and_cuts_nobody_off_unasked(pipeline: Pipeline, blue: str) -> None:
     before, wanted = git(pipeline.installation, "rev-parse", "HEAD"), pipeline.propose(postgres={"maxConnections": 90})
     known = len(pipeline.backups("shop"))
@@ -240,6 +242,7 @@ def test_nothing_is_deployed_while_a_server_is_down_or_for_an_unknown_applicatio
 # nightly -----------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_night_proves_that_nothing_has_drifted_and_every_backup_restores(pipeline: Pipeline) -> None:
     pipeline.stack.script("backup-database.sh", "shop").ok()
     pipeline.step("nightly").ok()

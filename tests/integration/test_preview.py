@@ -62,7 +62,7 @@ CHANGES: dict[str, Change] = {
 }
 # These change something besides the configuration, which a start mends.
 OUTSIDE = ("postgres-image-same-tag", "changed-by-hand", "containers-removed-and-renamed")
-SHORT = ("settings-both", "network-given-up", "container-name")
+SHORT = ("settings-both", "network-given-up")
 
 
 @pytest.fixture(scope="module")

@@ -111,6 +111,7 @@ def test_a_backup_says_how_many_keys_each_database_has_and_is_its_users_alone(ho
     assert made in house.script("dbserver", "backups", "server.redis").ok().out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "persistence",
     [*(pytest.param(mode, marks=pytest.mark.full) for mode in ("none", "snapshot")), "append-only"],
@@ -170,6 +171,7 @@ def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) ->
     assert within(house, "cli EXISTS one:new one:hash").split() == ["1"]
 
 
+@pytest.mark.full
 def test_a_damaged_backup_is_refused_and_nothing_changes(house: Stack) -> None:
     fill(house)
     house.redis_admin("SET", "one:large", "".join(random.Random(1).choices("abcdef", k=3000)))
@@ -286,6 +288,7 @@ def write(stack: Stack, client: int, acknowledged: list[int], stop: threading.Ev
         acknowledged[client] += run(*argv).code == 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 def test_a_restore_that_is_ended_leaves_the_old_or_the_new_and_the_next_one_cleans_up(
     house: Stack, blow: signal.Signals

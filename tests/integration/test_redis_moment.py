@@ -15,6 +15,8 @@ import pytest
 
 from tests.integration.stack import Ran, Stack, run
 
+pytestmark = pytest.mark.full  # two minutes: a second of Redis from its append-only file
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

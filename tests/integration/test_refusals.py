@@ -46,6 +46,7 @@ def test_data_of_another_major_version_is_refused(stack: Stack) -> None:
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
+@pytest.mark.full
 def test_a_new_major_version_is_refused_while_the_old_one_runs_on(running: Stack) -> None:
     image = running.inspect(running.postgres)["Config"]["Image"]
     newer = f"{running.name}-newer:18"
@@ -146,6 +147,7 @@ def test_a_missing_network_is_refused_with_the_command_that_makes_it(stack: Stac
     stack.start().ok()
 
 
+@pytest.mark.full
 def test_an_unusable_daemon_is_refused(stack: Stack) -> None:
     stack.environment = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
     done = stack.pulumi("stack", "init", stack.name).ok()

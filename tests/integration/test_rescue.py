@@ -17,6 +17,8 @@ from tests.integration.lost import lose, rescuing
 from tests.integration.stack import Ran, Stack, run
 from tests.integration.test_encryption import public, written
 
+pytestmark = pytest.mark.full  # two minutes: a machine is lost and brought back
+
 ROWS = "SELECT count(*), sum(n) FROM item"
 ITEMS = "SELECT array_agg(n ORDER BY n) FROM item"
 

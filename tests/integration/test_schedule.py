@@ -57,6 +57,7 @@ def cron(shared: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cr
         SPOOL.rmdir()
 
 
+@pytest.mark.full
 def test_cron_makes_the_backups_and_the_last_run_is_shown(cron: Cron) -> None:
     cron.script("schedule", "install", "* * * * *").ok()
     daemon = subprocess.Popen(

@@ -63,6 +63,7 @@ def test_redis_cli_is_the_applications_tenant(stack: Stack) -> None:
     assert stack.script("dbserver", "redis-cli", "--", "ACL", "WHOAMI").ok().out.strip() == "dbadmin"
 
 
+@pytest.mark.full
 def test_no_password_is_shown_not_even_while_debugging(stack: Stack) -> None:
     known = stack.variables(APPLICATION)
     secrets = [known["DB_PASSWORD"], known["REDIS_URL"].split(":")[2].split("@")[0], stack.output("adminPassword")]

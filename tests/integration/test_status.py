@@ -150,6 +150,7 @@ def test_it_needs_neither_pulumi_nor_its_state_and_waits_for_no_lock(shared: Sta
         away.rename(state)
 
 
+@pytest.mark.full
 def test_a_server_that_hangs_is_down_after_ten_seconds_and_nothing_is_left_waiting_in_its_container(
     shared: Stack,
 ) -> None:
@@ -198,6 +199,7 @@ def made_by_hand(stack: Stack, data: Path) -> Ran:
     )  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_container_made_anew_by_hand_shows_how_it_differs_and_that_it_is_unhealthy(running: Stack) -> None:
     other = running.directory / "other"
     made_by_hand(running, other).ok()

@@ -254,6 +254,7 @@ def test_access_switches_between_open_and_password_while_the_server_runs(house: 
     house.assert_clean()
 
 
+@pytest.mark.full
 def test_a_rotated_password_replaces_the_old_one_in_both_servers(house: Stack) -> None:
     before = house.output("applications")
     house.declare({"name": "one", "poolSize": 1, "passwordVersion": 2})

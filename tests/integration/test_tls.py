@@ -114,6 +114,7 @@ def test_a_client_elsewhere_proves_the_server_and_no_other_way_leads_in(secured:
     assert_refused(untrusted, "certificate verify failed")
 
 
+@pytest.mark.full
 def test_who_arrives_without_docker_s_proxy_needs_tls_too(secured: Stack) -> None:
     authority, password = told(secured)["caCertificate"], secured.output("adminPassword")
     proved, clear, administrator, here, here_clear, boss = elsewhere(secured, authority, [
@@ -182,6 +183,7 @@ def test_nothing_older_than_tls_1_2_is_spoken(secured: Stack) -> None:
             spoken(secured, port, ssl.TLSVersion.TLSv1_1)
 
 
+@pytest.mark.full
 def test_the_key_is_its_server_s_alone_and_stands_nowhere_else(secured: Stack) -> None:
     keys = [line for server in contract.SERVERS for line in pem(secured, server).read_text().splitlines()[1:3]]
     places = {name: json.dumps(secured.inspect(name)) for name in (secured.postgres, secured.redis)}

@@ -15,6 +15,8 @@ from tests.faults.interrupted import killed, stopped
 from tests.integration.shop import as_role, backed_up, opened, restored, rows
 from tests.integration.stack import ROOT, Ran, Stack, run
 
+pytestmark = pytest.mark.full  # seven minutes: every way through an upgrade starts two servers
+
 NEW_IMAGE = stand_in("postgres:18")
 OLD, NEW = "17", "18"
 MEMBER = """

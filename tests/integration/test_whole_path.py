@@ -9,6 +9,8 @@ import pytest
 from tests.integration.installation import IMAGES, Installation
 from tests.integration.stack import Stack, run
 
+pytestmark = pytest.mark.full  # four minutes: from compose to a restore during a deployment
+
 APPLICATION = "wiki"
 ENTRY = "db-server:applications[3]"
 HOLD = 'psql -q "$DATABASE_URL" -c "{statement}" && (echo "SELECT 1;"; sleep 900) | psql -q "$DATABASE_URL"'

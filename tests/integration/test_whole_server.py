@@ -20,6 +20,8 @@ from tests.integration.archived import archive, archiver
 from tests.integration.moments import TABLE, Writer
 from tests.integration.stack import Ran, Stack, run
 
+pytestmark = pytest.mark.full  # three minutes: the whole server comes back from the archive
+
 DONE, USAGE, UNHEALTHY, REFUSED = 0, 2, 3, 5
 _numbers = itertools.count(1)
 
