@@ -1,10 +1,11 @@
 """Commands under measurement: each in a process group of its own, so that an interruption leaves none behind."""
 
 import os
+import resource
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,3 +56,11 @@ def timed(argv: Sequence[str], environment: Mapping[str, str], directory: Path) 
     started = time.perf_counter()
     run(argv, environment, directory)
     return time.perf_counter() - started
+
+
+def processor(action: Callable[[], object]) -> float:
+    """Return the processor seconds of the programs that an action starts and waits for; the daemon's are not seen."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -143,6 +143,16 @@ def knows(stack: str, identity: str) -> bool:
         return True
 
 
+def state(stack: str) -> bytes:
+    """Return the stack's state as it lies on this machine. Raises OSError where there is none."""
+    return _stack_file(stack).read_bytes()
+
+
+def state_is_quiet(stack: str) -> bool:
+    """Return whether the state is on this machine, with no update at work on it and none left half-way."""
+    return _local_backend() and _stack_file(stack).exists() and not _locks(stack)
+
+
 def exported(stack: str) -> str:
     """Return the stack's state; its secrets stay encrypted."""
     return _pulumi("stack", "export", "--stack", stack)

@@ -1,3 +1,4 @@
 #!/usr/bin/env bash
-root=$(dirname "$(dirname "$(readlink -f "$0")")")
-exec "$root/tools/prepare" "$@" -- "$root/scripts/dbserver" start "$@"
+root=$(dirname "$(dirname "$(readlink -f "$0")")") && start=("$root/scripts/dbserver" start)
+"$root/tools/python.sh" --no-install >/dev/null && { "${start[@]}" --if-unchanged "$@"; code=$?; ((code == 75)) || exit "$code"; }
+exec "$root/tools/prepare" "$@" -- "${start[@]}" --refresh "$@"

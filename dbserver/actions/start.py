@@ -5,15 +5,38 @@ from collections.abc import Callable
 
 from dbserver import engine, locks, updating
 from dbserver.actions.status import status
+from dbserver.applied import looking, record
 from dbserver.declared import Declared
-from dbserver.errors import NotRunningError
+from dbserver.errors import CommandError, NotRunningError
 from dbserver.results.servers import Started
+
+
+def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None:
+    """Return what runs where nothing differs from what the last update applied, without asking the engine.
+
+    Returns None, and tells what differs, where the engine has to be asked; in doubt it has to.
+    """
+    began = time.monotonic()
+    applied = record.read(declared.stack)
+    if not applied:
+        return None
+    try:
+        seen = looking.look(declared)
+        differing = record.differing(applied, seen)
+        reached = None if differing else status(declared)
+    except (CommandError, NotRunningError, OSError):
+        return None
+    if reached and all(server.answers for server in reached.servers):
+        return Started(reached, round(time.monotonic() - began, 1))
+    if seen and differing:
+        tell(f"not as the last update left it: {', '.join(differing)}")
+    return None
 
 
 def start(
     declared: Declared, tell: Callable[[str], None], *, override: bool = False, checkpoint: bool = True
 ) -> Started:
-    """Bring the stack up and prove that both servers answer.
+    """Bring the stack up by the engine and prove that both servers answer.
 
     Raises LockedError while another start is at work, RefusedError where the
     update would cut application containers off (unless `override`) or cannot
@@ -23,9 +46,13 @@ def start(
     began = time.monotonic()
     engine.require()
     with locks.held(engine.STATE / "locks", declared.stack, "start"):
+        record.forget(declared.stack)
         updating.update(declared, tell, override=override, checkpoint=checkpoint)
-    reached = status(declared)
-    faults = [f"{server.container}: {server.fault}" for server in reached.servers if not server.answers]
-    if faults:
-        raise NotRunningError("the update finished, but " + "; ".join(faults), "docker logs, then ./scripts/start.sh")
+        reached = status(declared)
+        faults = [f"{server.container}: {server.fault}" for server in reached.servers if not server.answers]
+        if faults:
+            raise NotRunningError(
+                "the update finished, but " + "; ".join(faults), "docker logs, then ./scripts/start.sh"
+            )
+        record.write(declared.stack, looking.look(declared))
     return Started(reached, round(time.monotonic() - began, 1))

@@ -22,6 +22,9 @@ from dbserver.cli.options import (
 from dbserver.contract import SERVERS
 from dbserver.errors import Exit, UsageError
 
+# To ./scripts/start.sh alone: the machine has to be prepared, then the engine asked.
+CHANGED = 75
+
 
 @verb(
     """
@@ -30,24 +33,33 @@ from dbserver.errors import Exit, UsageError
     """,
 )
 @click.option("--no-install", is_flag=True, help="Install nothing; ./scripts/start.sh reports what is missing.")
+@click.option("--refresh", is_flag=True, help="Ask the engine, also where nothing seems to differ.")
+@click.option("--if-unchanged", is_flag=True, hidden=True, help="Ask no engine: where something differs, end with 75.")
 @disconnect_option
 @no_checkpoint_option
 def start(
     stack: str | None,
     form: str,
     no_install: bool,  # noqa: ARG001  read by the preparation before
+    refresh: bool,
+    if_unchanged: bool,
     disconnect_applications: bool,
     no_checkpoint: bool,
 ) -> None:
     """Start the servers and prove that both answer; the way back from every state.
 
-    Run again, it changes nothing. An update that would replace or restart a server is refused while application
-    containers are connected to it. Before a container is recreated, what it holds is backed up and the backup proved.
+    Run again, it changes nothing, and asks the engine only where something differs from what the last update left. An
+    update that would replace or restart a server is refused while application containers are connected to it. Before a
+    container is recreated, what it holds is backed up and the backup proved.
     """
-    from dbserver.actions.start import start as act
+    from dbserver.actions import start as act
     from dbserver.cli import render
 
-    done = act(declared(stack), say, override=disconnect_applications, checkpoint=not no_checkpoint)
+    wanted = declared(stack)
+    done = None if refresh else act.unchanged(wanted, say)
+    if done is None and if_unchanged:
+        click.get_current_context().exit(CHANGED)
+    done = done or act.start(wanted, say, override=disconnect_applications, checkpoint=not no_checkpoint)
     show(done, form, render.started)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from dbserver import engine, locks, updating
-from dbserver.actions.start import start
+from dbserver.actions.start import start, unchanged
 from dbserver.actions.stop import stop
+from dbserver.applied import looking
 from dbserver.declared import Declared
 from dbserver.docker import containers
-from dbserver.errors import LockedError, NotRunningError, RefusedError
+from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError
 from tests.unit.fakes import (
     POSTGRES_SAYS,
     REDIS_SAYS,
@@ -285,3 +286,74 @@ def test_a_dead_container_is_removed_and_a_paused_one_resumed_before_the_update(
     programs.answer(command, "")
     start(DECLARED, lambda _: None)
     assert [call.argv for call in programs.started(command)] == [(*command.split(), POSTGRES)]
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> None:
+    """Let the looks at what is there, one after another, come to this."""
+    following = iter(looks)
+    monkeypatch.setattr(looking, "look", lambda _: next(following))
+
+
+def test_where_nothing_differs_no_engine_is_asked(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    seen(monkeypatch, {"the program": "a"}, {"the program": "a"})
+    start(DECLARED, print)
+    updates.clear()
+    told: list[str] = []
+    done = unchanged(DECLARED, told.append)
+    assert done
+    assert [server.answers for server in done.status.servers] == ["4 of 100 connections", "PONG"]
+    assert (updates, told) == ([], [])
+
+
+def test_what_differs_is_named_and_left_to_the_engine(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    seen(monkeypatch, {"a": "1", "b": "1", "c": "1"}, {"a": "2", "b": "1", "c": "2"})
+    start(DECLARED, print)
+    told: list[str] = []
+    assert unchanged(DECLARED, told.append) is None
+    assert told == ["not as the last update left it: a, c"]
+    assert updates[-1] == "up unit"
+
+
+@pytest.mark.usefixtures("updates")
+def test_a_server_that_does_not_answer_is_left_to_the_engine(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    seen(monkeypatch, {"a": "1"}, {"a": "1"})
+    start(DECLARED, print)
+    programs.answer("psql", Failed("the database system is in recovery mode", 2))
+    assert unchanged(DECLARED, print) is None
+
+
+@pytest.mark.usefixtures("updates")
+def test_without_a_record_or_a_whole_look_the_engine_is_asked(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    assert unchanged(DECLARED, print) is None
+    seen(monkeypatch, {}, {"a": "1"})
+    start(DECLARED, print)
+    assert unchanged(DECLARED, print) is None
+
+
+def test_an_update_that_fails_leaves_no_record_of_the_one_before(
+    programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    seen(monkeypatch, {"a": "1"}, {"a": "1"})
+    start(DECLARED, print)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DbServerError("killed half-way")
+
+    monkeypatch.setattr(engine, "up", fail)
+    with pytest.raises(DbServerError):
+        start(DECLARED, print)
+    assert unchanged(DECLARED, print) is None
+    assert updates
