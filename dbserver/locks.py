@@ -1,13 +1,12 @@
 """One operation at a time on the servers of a stack."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
-
-from filelock import FileLock, Timeout
 
 from dbserver.errors import LockedError
 
@@ -20,6 +19,8 @@ def held(directory: Path, stack: str, verb: str) -> Iterator[None]:
 
     The kernel drops the lock with its process, so a killed one leaves none.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  a start with nothing to do must not wait for this import
+
     directory.mkdir(parents=True, exist_ok=True)
     owner = directory / f"{stack}.owner"
     lock = FileLock(directory / f"{stack}.lock", timeout=0, mode=0o600)
@@ -33,6 +34,18 @@ def held(directory: Path, stack: str, verb: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_held(directory: Path, stack: str) -> bool:
+    """Return whether an operation is at work on the stack; nothing is taken from it."""
+    try:
+        with (directory / f"{stack}.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def to_the_end(action: Callable[[], Result]) -> Result:

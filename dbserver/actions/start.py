@@ -18,7 +18,7 @@ def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None
     """
     began = time.monotonic()
     applied = record.read(declared.stack)
-    if not applied:
+    if not applied or locks.is_held(engine.STATE / "locks", declared.stack):
         return None
     try:
         seen = looking.look(declared)

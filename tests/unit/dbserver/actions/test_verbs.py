@@ -357,3 +357,15 @@ def test_an_update_that_fails_leaves_no_record_of_the_one_before(
         start(DECLARED, print)
     assert unchanged(DECLARED, print) is None
     assert updates
+
+
+@pytest.mark.usefixtures("updates")
+def test_while_another_operation_is_at_work_nothing_is_said_to_be_unchanged(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(programs)
+    seen(monkeypatch, {"a": "1"}, {"a": "1"})
+    start(DECLARED, print)
+    with locks.held(engine.STATE / "locks", DECLARED.stack, "restart"):
+        assert unchanged(DECLARED, print) is None
+    assert unchanged(DECLARED, print)
