@@ -114,7 +114,7 @@ def _until_the_end(words: Sequence[str]) -> Iterator[str]:
 def beginning(script: str) -> list[str]:
     """Return what a script puts before its arguments, as it says itself."""
     last = (ROOT / "scripts" / script).read_text().splitlines()[-1]
-    if "start.sh" in last:
+    if re.search(r'/(start\.sh|tools/start)"', last):
         return ["start", *re.findall(r"(--no-install)", last)]
     found = re.search(r'/dbserver"(?: (\w+))? "\$@"$', last)
     return [found[1]] if found and found[1] else []

@@ -22,7 +22,7 @@ from dbserver.cli.options import (
 from dbserver.contract import SERVERS
 from dbserver.errors import Exit, UsageError
 
-# To ./scripts/start.sh alone: the machine has to be prepared, then the engine asked.
+# To tools/start alone: the machine has to be prepared, then the engine asked.
 CHANGED = 75
 
 
@@ -34,7 +34,7 @@ CHANGED = 75
 )
 @click.option("--no-install", is_flag=True, help="Install nothing; ./scripts/start.sh reports what is missing.")
 @click.option("--refresh", is_flag=True, help="Ask the engine, also where nothing seems to differ.")
-@click.option("--if-unchanged", is_flag=True, hidden=True, help="Ask no engine: where something differs, end with 75.")
+@click.option("--if-unchanged", is_flag=True, help="Ask no engine: where something differs, end with code 75.")
 @disconnect_option
 @no_checkpoint_option
 def start(
