@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from dbserver import contract, execute
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
@@ -249,6 +247,8 @@ def _lock(path: Path) -> Mapping[str, Any]:
 
 
 def _alive(lock: Mapping[str, Any]) -> bool:
+    import psutil  # noqa: PLC0415  a start with nothing to do must not wait for this import
+
     try:
         process = psutil.Process(int(lock["pid"]))
         return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from dbserver.results import SCHEMA_VERSION
 from dbserver.results.adoption import Adopted, AdoptionFinished, AdoptionPlan, AdoptionUndone
 from dbserver.results.applications import ApplicationInfo, Applications, Dropped
-from dbserver.results.archive import Archive, History, WholeRestored
+from dbserver.results.archive import Archive
 from dbserver.results.backups import (
     BackedUp,
     Backups,
@@ -21,6 +21,8 @@ from dbserver.results.backups import (
     Verified,
 )
 from dbserver.results.clients import Connections, Drained
+from dbserver.results.diagnosis import Diagnosis
+from dbserver.results.history import History
 from dbserver.results.keeping import Pinned, Pruned
 from dbserver.results.offsite import (
     OffsiteCopies,
@@ -33,9 +35,10 @@ from dbserver.results.offsite import (
 from dbserver.results.preview import Drift, Preview
 from dbserver.results.redis_backups import RedisRestored
 from dbserver.results.schedule import Schedule
-from dbserver.results.servers import Diagnosis, LogLine, Restarted, Started, Stopped
+from dbserver.results.servers import LogLine, Restarted, Started, Stopped
 from dbserver.results.status import Status
 from dbserver.results.upgrades import Rehearsal, Upgraded, UpgradeUndone
+from dbserver.results.whole import WholeRestored
 
 # Every result that a verb shows.
 SHOWN = (

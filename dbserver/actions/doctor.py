@@ -26,7 +26,7 @@ from dbserver.offsite import record
 from dbserver.plan import differences
 from dbserver.postgres import examination as postgres
 from dbserver.redis import examination as redis
-from dbserver.results.servers import Diagnosis
+from dbserver.results.diagnosis import Diagnosis
 
 Fact = TypeVar("Fact")
 

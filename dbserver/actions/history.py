@@ -13,7 +13,7 @@ from dbserver.errors import UsageError
 from dbserver.postgres import swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one
-from dbserver.results.archive import History, Minute
+from dbserver.results.history import History, Minute
 
 LAST = timedelta(hours=1)
 

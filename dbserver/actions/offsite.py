@@ -19,6 +19,7 @@ from dbserver.offsite.copying import Depot, item
 from dbserver.offsite.place import Place
 from dbserver.results.archive import reachable
 from dbserver.results.backups import Failure
+from dbserver.results.copies import OffsiteRun
 from dbserver.results.keeping import Judged
 from dbserver.results.offsite import (
     OffsiteCopies,
@@ -26,7 +27,6 @@ from dbserver.results.offsite import (
     OffsiteFetched,
     OffsitePruned,
     OffsitePushed,
-    OffsiteRun,
     OffsiteVerified,
 )
 

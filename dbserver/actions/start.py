@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from dbserver import engine, locks, updating
-from dbserver.actions.status import status
+from dbserver import engine, locks
+from dbserver.actions.status import heard
 from dbserver.applied import looking, record
 from dbserver.declared import Declared
 from dbserver.errors import CommandError, NotRunningError
 from dbserver.results.servers import Started
+from dbserver.results.status import Status
 
 
 def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None:
@@ -21,16 +23,15 @@ def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None
     if not applied or locks.is_held(engine.STATE / "locks", declared.stack):
         return None
     try:
-        seen = looking.look(declared)
-        differing = record.differing(applied, seen)
-        reached = None if differing else status(declared)
+        reached, seen = _looked(declared)
     except (CommandError, NotRunningError, OSError):
         return None
-    if reached and all(server.answers for server in reached.servers):
-        return Started(reached, round(time.monotonic() - began, 1))
-    if seen and differing:
+    differing = record.differing(applied, seen)
+    if differing and seen:
         tell(f"not as the last update left it: {', '.join(differing)}")
-    return None
+    if differing or not all(server.answers for server in reached.servers):
+        return None
+    return Started(reached, round(time.monotonic() - began, 1))
 
 
 def start(
@@ -43,16 +44,26 @@ def start(
     back up what a container holds that it recreates (with `checkpoint`), and
     DbServerError with the engine's diagnostics where it did not finish.
     """
+    from dbserver import updating  # noqa: PLC0415  a start with nothing to do must not wait for this import
+
     began = time.monotonic()
     engine.require()
     with locks.held(engine.STATE / "locks", declared.stack, "start"):
         record.forget(declared.stack)
         updating.update(declared, tell, override=override, checkpoint=checkpoint)
-        reached = status(declared)
+        reached, seen = _looked(declared)
         faults = [f"{server.container}: {server.fault}" for server in reached.servers if not server.answers]
         if faults:
             raise NotRunningError(
                 "the update finished, but " + "; ".join(faults), "docker logs, then ./scripts/start.sh"
             )
-        record.write(declared.stack, looking.look(declared))
+        record.write(declared.stack, seen)
     return Started(reached, round(time.monotonic() - began, 1))
+
+
+def _looked(declared: Declared) -> tuple[Status, dict[str, str]]:
+    """Return the state of both servers, and what there is of all that an update compares."""
+    with ThreadPoolExecutor(1) as pool:
+        network = pool.submit(looking.networks, declared)
+        reached, told = heard(declared, looking.QUESTIONS)
+        return reached, looking.look(declared, told, network.result())

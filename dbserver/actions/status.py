@@ -1,17 +1,18 @@
 """status: what runs, what each server answers to a real query, what it uses, and what is not as declared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dbserver import contract, execute, validity
-from dbserver.archive.standing import standing
+from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
 from dbserver.declared import Declared
-from dbserver.docker import containers, images, usage
+from dbserver.docker import containers, images, rendered, usage
 from dbserver.docker.containers import Container
 from dbserver.docker.images import Local
 from dbserver.docker.usage import Usage
@@ -21,6 +22,7 @@ from dbserver.offsite import record
 from dbserver.plan import differences
 from dbserver.postgres import usage as postgres
 from dbserver.redis import usage as redis
+from dbserver.results.archive import Archive
 from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status, Validity
 
 # What is asked in a container ends itself before.
@@ -45,25 +47,31 @@ def status(declared: Declared) -> Status:
 
     Everything is asked at once: nearly all of the time goes into starting commands in containers.
     """
+    return heard(declared, {})[0]
+
+
+def heard(declared: Declared, questions: Mapping[str, str]) -> tuple[Status, Heard]:
+    """Return the state of both servers, and what was heard for it; `questions` are asked besides, server -> text."""
     with ThreadPoolExecutor() as pool:
         local = pool.submit(_images, declared)
         backups = pool.submit(_backups, declared)
-        archived = pool.submit(standing, declared, sizes=False) if declared.archive else None
+        archived = pool.submit(_archived, declared) if declared.archive else None
         copied = pool.submit(record.seen, declared, datetime.now(UTC))
-        answers = {server: pool.submit(ASK[server], declared) for server in contract.SERVERS}
+        said = {server: pool.submit(_said, declared, server, questions) for server in contract.SERVERS}
         certified = {server: pool.submit(_certified, declared, server) for server in declared.outside}
-        found = containers.inspect(list(declared.containers.values()))
+        shown = containers.inspected([*declared.containers.values(), *_archives(declared)])
+        found, known_images = containers.parsed(shown), _by_server(declared, local.result())
         servers = []
         for server in contract.SERVERS:
             container = found.get(declared.containers[server])
             if container is None:
                 servers.append(_missing(declared, server))
                 continue
-            drift = _differences(declared, server, container, local.result().get(server, Local()))
-            known = _server(server, container, answers[server].result(), drift)
+            drift = _differences(declared, server, container, known_images.get(server, Local()))
+            known = _server(server, container, UNDERSTAND[server](container.name, said[server].result()), drift)
             servers.append(replace(known, certificate=certified[server].result() if server in certified else None))
         scheduled = timers.read(declared.stack, datetime.now().astimezone())
-        return Status(
+        state = Status(
             stack=declared.stack,
             servers=tuple(servers),
             backups=backups.result(),
@@ -71,6 +79,14 @@ def status(declared: Declared) -> Status:
             archive=archived.result() if archived else None,
             offsite=copied.result(),
         )
+        printed = {server: each.result().stdout for server, each in said.items()}
+        return state, Heard(shown, local.result(), printed)
+
+
+def _archived(declared: Declared) -> Archive:
+    from dbserver.archive.standing import standing  # noqa: PLC0415  a stack without an archive must not wait for it
+
+    return standing(declared, sizes=False)
 
 
 def _certified(declared: Declared, server: str) -> Validity | None:
@@ -116,9 +132,7 @@ def _server(server: str, container: Container, said: Answer, drift: tuple[str, .
     )
 
 
-def _ask_postgres(declared: Declared) -> Answer:
-    name = declared.containers[contract.POSTGRES]
-    said = _said(postgres.ask(name, declared.admin), postgres.QUESTION)
+def _postgres(name: str, said: Finished) -> Answer:
     figures, found = usage.parse(said.stdout), postgres.parse(said.stdout)
     if found is None:
         return Answer(figures, fault=f"{name} does not answer: {_reason(said)}")
@@ -126,9 +140,7 @@ def _ask_postgres(declared: Declared) -> Answer:
     return Answer(figures, f"{use.connections} of {use.max_connections} connections", version, postgres=use)
 
 
-def _ask_redis(declared: Declared) -> Answer:
-    name = declared.containers[contract.REDIS]
-    said = _said(redis.ask(name, declared.admin), redis.QUESTION)
+def _redis(name: str, said: Finished) -> Answer:
     figures, found = usage.parse(said.stdout), redis.parse(said.stdout)
     if found is None:
         return Answer(figures, fault=f"{name} does not answer PONG: {redis.refusal(said.stdout) or _reason(said)}")
@@ -136,10 +148,15 @@ def _ask_redis(declared: Declared) -> Answer:
     return Answer(figures, "PONG", version, redis=use)
 
 
-ASK: Mapping[str, Callable[[Declared], Answer]] = {contract.POSTGRES: _ask_postgres, contract.REDIS: _ask_redis}
+ASK = {contract.POSTGRES: postgres, contract.REDIS: redis}
+UNDERSTAND: Mapping[str, Callable[[str, Finished], Answer]] = {contract.POSTGRES: _postgres, contract.REDIS: _redis}
 
 
-def _said(argv: list[str], question: str) -> Finished:
+def _said(declared: Declared, server: str, questions: Mapping[str, str]) -> Finished:
+    argv = ASK[server].ask(declared.containers[server], declared.admin)
+    question = ASK[server].QUESTION + questions.get(server, "")
+    if server in questions:
+        argv = rendered.before(argv, server)
     try:
         return execute.run(argv, stdin=question, timeout=LIMIT_SECONDS, check=False)
     except CommandError as fault:
@@ -167,17 +184,30 @@ def _uptime(container: Container) -> float | None:
     return round(max(age.total_seconds(), 0.0), 1)
 
 
-def _images(declared: Declared) -> dict[str, Local]:
+def _images(declared: Declared) -> list[dict[str, Any]]:
+    """Return what Docker tells of the declared images and of their stand-ins; nothing where it does not answer."""
+    try:
+        return images.inspected([name for several in _image_names(declared).values() for name in several])
+    except DbServerError:
+        return []
+
+
+def _by_server(declared: Declared, inspected: Sequence[Mapping[str, Any]]) -> dict[str, Local]:
     """Return server -> its declared image, a stand-in included, where this machine has it."""
-    names = {
+    names = _image_names(declared)
+    found = images.parsed(inspected, [name for several in names.values() for name in several])
+    return {server: found[name] for server, several in names.items() for name in reversed(several) if name in found}
+
+
+def _image_names(declared: Declared) -> dict[str, list[str]]:
+    return {
         server: [image, images.stand_in(image)] if declared.stand_ins else [image]
         for server, image in declared.images.items()
     }
-    try:
-        found = images.local([name for several in names.values() for name in several])
-    except DbServerError:
-        return {}
-    return {server: found[name] for server, several in names.items() for name in reversed(several) if name in found}
+
+
+def _archives(declared: Declared) -> list[str]:
+    return [declared.archive.name] if declared.archive else []
 
 
 def _differences(declared: Declared, server: str, container: Container, image: Local) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from dbserver.docker.images import Image
 from dbserver.errors import UsageError
 from dbserver.postgres import sql
 from dbserver.registry import registered
-from dbserver.results.archive import WholeRestored
+from dbserver.results.whole import WholeRestored
 
 VERB = "restore --all"
 Tell = Callable[[str], None]

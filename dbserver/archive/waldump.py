@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from dbserver import moment
-from dbserver.results.archive import ChangedRows, Transaction
+from dbserver.results.history import ChangedRows, Transaction
 
 HEAP = re.compile(
     r"rmgr: Heap2? +len \(rec/tot\): +\d+/ +\d+, tx: +(\d+), lsn: \S+ prev \S+ desc: ([A-Z_]+)\S*(?: ntuples:)?"

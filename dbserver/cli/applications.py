@@ -20,7 +20,7 @@ from dbserver.errors import Exit, UsageError
 def list_(stack: str | None, form: str) -> None:
     """List the applications: database, size, connections of their limit."""
     from dbserver.actions.applications import list_applications
-    from dbserver.cli import render
+    from dbserver.cli import render_applications as render
 
     show(list_applications(declared(stack)), form, render.applications)
 
@@ -36,7 +36,7 @@ def list_(stack: str | None, form: str) -> None:
 def info(stack: str | None, form: str, application: str, field: str | None) -> None:
     """Show one application: owner, size, connections of its limit, extensions."""
     from dbserver.actions.applications import info as act
-    from dbserver.cli import render
+    from dbserver.cli import render_applications as render
 
     found = act(declared(stack), application)
     show(found, form, lambda result: render.field(result, field) if field else render.application(result))
@@ -82,7 +82,7 @@ def env(application: str, stack: str | None, form: str) -> None:
 def drop(stack: str | None, form: str, application: str, confirm: str | None) -> None:
     """Destroy the database and the role of an application that is declared no more."""
     from dbserver.actions.applications import drop as act
-    from dbserver.cli import render
+    from dbserver.cli import render_applications as render
 
     confirmed(application, confirm)
     show(act(declared(stack), application), form, render.dropped)

@@ -1,6 +1,7 @@
 """The continuous archive as text for people. Pure."""
 
-from dbserver.results.archive import Archive, BaseBackup, WholeRestored
+from dbserver.results.archive import Archive, BaseBackup
+from dbserver.results.whole import WholeRestored
 from dbserver.units import duration, size
 
 BASES_SHOWN = 8

@@ -1,6 +1,6 @@
 """A diagnosis as text for people, at three in the morning. Pure: a result in, text out."""
 
-from dbserver.results.servers import Diagnosis, Finding
+from dbserver.results.diagnosis import Diagnosis, Finding
 
 MARKS = {"fault": "FAULT", "warning": "warn "}
 INDENT = " " * 6

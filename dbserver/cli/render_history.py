@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from dbserver.results.archive import ChangedRows, History, Transaction
+from dbserver.results.history import ChangedRows, History, Transaction
 
 LINES = 60
 STEPS = (60, 300, 900, 3600, 6 * 3600, 86400)

@@ -1,13 +1,13 @@
 """Copies elsewhere as text for people. Pure: a result in, text out."""
 
 from dbserver.cli.render_connections import columns
+from dbserver.results.copies import OffsiteState
 from dbserver.results.offsite import (
     OffsiteCopies,
     OffsiteCopy,
     OffsiteFetched,
     OffsitePruned,
     OffsitePushed,
-    OffsiteState,
     OffsiteVerified,
     Rescued,
 )

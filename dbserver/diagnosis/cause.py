@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dbserver import contract
 from dbserver.cleaning import clean
 from dbserver.diagnosis.facts import Facts, Server
-from dbserver.results.servers import Finding
+from dbserver.results.diagnosis import Finding
 
 FAULT, WARNING = "fault", "warning"
 HOST = "host"

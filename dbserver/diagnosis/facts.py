@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dbserver.declared import Declared
 from dbserver.docker.containers import Container
 from dbserver.results.archive import Archive
-from dbserver.results.offsite import OffsiteState
+from dbserver.results.copies import OffsiteState
 from dbserver.results.schedule import Schedule
 from dbserver.results.status import Validity
 

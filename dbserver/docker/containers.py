@@ -93,11 +93,20 @@ class Container:
 
 def inspect(names: Sequence[str]) -> dict[str, Container]:
     """Return the containers of these names that exist. Raises NotRunningError where the daemon does not answer."""
+    return parsed(inspected(names))
+
+
+def parsed(found: Sequence[dict[str, Any]]) -> dict[str, Container]:
+    """Return containers by their names from what Docker tells of them."""
+    return {container.name: container for container in map(_container, found)}
+
+
+def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what Docker tells of these containers, of those that exist. Raises NotRunningError as `inspect`."""
     shown = execute.run(["docker", "container", "inspect", *names], check=False, timeout=ANSWER_SECONDS)
     if not shown.succeeded and "no such container" not in shown.stderr.lower():
         raise daemon_error(shown.output)
-    found = [_container(entry) for entry in json.loads(shown.stdout or "[]")]
-    return {container.name: container for container in found}
+    return list(json.loads(shown.stdout or "[]"))
 
 
 def start(name: str) -> None:

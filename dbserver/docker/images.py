@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dbserver import contract, execute
 from dbserver.errors import DbServerError, UsageError
@@ -54,9 +55,19 @@ def find(name: str) -> Image | None:
 
 def local(names: Sequence[str]) -> dict[str, Local]:
     """Return those of these images that are on this machine, by one command."""
+    return parsed(inspected(names), names)
+
+
+def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what Docker tells of these images, of those that are on this machine."""
     shown = execute.run(["docker", "image", "inspect", *names], check=False, timeout=30)
+    return list(json.loads(shown.stdout or "[]"))
+
+
+def parsed(inspected: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Local]:
+    """Return the images of these names from what Docker tells of them."""
     found: dict[str, Local] = {}
-    for entry in json.loads(shown.stdout or "[]"):
+    for entry in inspected:
         known = {entry["Id"], *(entry.get("RepoTags") or ()), *(entry.get("RepoDigests") or ())}
         environment = (entry.get("Config") or {}).get("Env") or ()
         image = Local(entry["Id"], frozenset(variable.partition("=")[0] for variable in environment))

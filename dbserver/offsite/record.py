@@ -10,7 +10,7 @@ from typing import Any
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
 from dbserver.offsite import journal
-from dbserver.results.offsite import OffsiteRun, OffsiteState
+from dbserver.results.copies import OffsiteRun, OffsiteState
 
 # A day, and the time that a scheduled run may wait for the machine.
 PATIENCE = timedelta(hours=26)

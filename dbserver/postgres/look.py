@@ -1,4 +1,4 @@
-"""Everything that an update compares in PostgreSQL, outside the applications' own databases. Pure: SQL, commands.
+"""Everything that an update compares in PostgreSQL, outside the applications' own databases. Pure.
 
 One question: a start of psql costs more than everything in it. It reads shared catalogues and the administrator's
 database only, so nothing of an application's is run.
@@ -6,9 +6,7 @@ database only, so nothing of an application's is run.
 
 from collections.abc import Mapping
 
-from dbserver import contract
 from dbserver.docker import rendered
-from dbserver.postgres import commands
 
 ROLES = "SELECT * FROM pg_authid WHERE rolname !~ '^pg_'"
 MEMBERS = "SELECT roleid::regrole, member::regrole, admin_option FROM pg_auth_members WHERE member >= 16384"
@@ -34,7 +32,7 @@ FILES = "PostgreSQL's rendered files"
 
 
 def question() -> str:
-    """Return the script for psql: for each part its number and its rows as one line of JSON."""
+    """Return the script for psql in the administrator's database: for each part its number, its rows as one line."""
     return "SET search_path = pg_catalog;\n" + "".join(
         f"SELECT {number}, coalesce(json_agg(row ORDER BY row), '[]') FROM"
         f" (SELECT row_to_json(r)::text AS row FROM ({query}) r) rows;\n"
@@ -42,13 +40,9 @@ def question() -> str:
     )
 
 
-def ask(container: str, admin: str) -> list[str]:
-    """Return the command that takes the question on standard input, and tells of the rendered files first."""
-    return rendered.before(commands.psql(container, admin, admin), contract.POSTGRES)
-
-
 def parse(printed: str) -> dict[str, str]:
-    """Return part -> what was said of it; a part that is missing was not answered."""
+    """Return part -> what was said of it; nothing where one was not answered."""
     files, lines = rendered.told(printed)
     answers = dict(line.split("|", 1) for line in lines if "|" in line)
-    return {FILES: files} | {name: answers[str(n)] for n, name in enumerate(PARTS) if str(n) in answers}
+    found = {name: answers[str(number)] for number, name in enumerate(PARTS) if str(number) in answers}
+    return {FILES: files, **found} if len(found) == len(PARTS) else {}

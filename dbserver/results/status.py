@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dbserver.results.archive import Archive
-from dbserver.results.offsite import OffsiteState
+from dbserver.results.copies import OffsiteState
 from dbserver.results.schedule import Schedule
 
 

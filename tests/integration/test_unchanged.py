@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dbserver import declared, engine
-from dbserver.applied import looking, record
+from dbserver.actions import start
+from dbserver.applied import record
 from tests.integration.stack import Stack, run
 
 CONFIG = "config"
@@ -28,7 +29,7 @@ def differing(stack: Stack) -> list[str]:
         for module in (declared, engine):
             patch.setattr(module, "ROOT", stack.project)
         patch.setattr(engine, "STATE", stack.project / ".state")
-        seen = looking.look(declared.read(stack.name))
+        seen = start._looked(declared.read(stack.name))[1]
         assert seen, "the look was not whole"
         return record.differing(record.read(stack.name), seen)
 

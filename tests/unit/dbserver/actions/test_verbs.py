@@ -60,6 +60,7 @@ def answering(programs: Programs, *entries: dict[str, Any]) -> None:
     shown = entries or (inspected(POSTGRES), inspected(REDIS))
     programs.answer("container inspect", printed(*shown))
     programs.answer("image inspect", "[]")
+    programs.answer("network inspect", "[]")
     programs.answer("psql", POSTGRES_SAYS)
     programs.answer("redis-cli", REDIS_SAYS)
 
@@ -291,7 +292,8 @@ def test_a_dead_container_is_removed_and_a_paused_one_resumed_before_the_update(
 def seen(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> None:
     """Let the looks at what is there, one after another, come to this."""
     following = iter(looks)
-    monkeypatch.setattr(looking, "look", lambda _: next(following))
+    monkeypatch.setattr(looking, "look", lambda *_: next(following))
+    monkeypatch.setattr(looking, "networks", lambda _: "")
 
 
 def test_where_nothing_differs_no_engine_is_asked(

@@ -7,16 +7,21 @@ from typing import Any
 
 import pytest
 
+from dbserver.actions import start
 from dbserver.applied import looking, record
+from dbserver.applied.looking import Heard
+from dbserver.declared import Declared
 from dbserver.errors import CommandError
 from dbserver.postgres import look as postgres
 from dbserver.redis import look as redis
+from tests.unit import fakes
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.fakes import IDENTITY, Failed, Programs, inspected, network, printed
 
 FILE = "file redis.conf 644 0 0 abc  -\n"
-POSTGRES_SAYS = FILE + "".join(f"{number}|[]\n" for number in range(len(postgres.PARTS)))
-REDIS_SAYS = FILE + "maxmemory\n0\nuser default on nopass\nuser dbadmin on #abc\n"
+POSTGRES_SAYS = FILE + fakes.POSTGRES_SAYS + "".join(f"{number}|[]\n" for number in range(len(postgres.PARTS)))
+TOLD = f"{redis.BEGIN}\nmaxmemory\n0\nuser default on nopass\nuser dbadmin on #abc\n"
+REDIS_SAYS = FILE + fakes.REDIS_SAYS + TOLD
 IMAGES = json.dumps([{"Id": IDENTITY, "RepoTags": ["postgres:17"]}])
 
 
@@ -27,6 +32,10 @@ def _stack(project: Path) -> None:
     state = project / ".state" / ".pulumi" / "stacks" / "db-server" / "unit.json"
     state.parent.mkdir(parents=True)
     state.write_text("{}")
+
+
+def look(stack: Declared) -> dict[str, str]:
+    return start._looked(stack)[1]
 
 
 @pytest.fixture
@@ -42,16 +51,16 @@ def there(programs: Programs) -> Programs:
 
 def test_two_looks_at_the_same_are_equal_and_hold_nothing_that_can_be_read(there: Programs) -> None:
     there.answer("psql", POSTGRES_SAYS.replace("0|[]", '0|["SCRAM-SHA-256$secret"]'))
-    first = looking.look(DECLARED)
-    assert first == looking.look(DECLARED)
+    first = look(DECLARED)
+    assert first == look(DECLARED)
     assert all(len(value) == 64 for value in first.values())
 
 
 @pytest.mark.parametrize("part", [*range(len(postgres.PARTS))])
 def test_each_answer_of_postgresql_is_a_part(there: Programs, part: int) -> None:
-    before = looking.look(DECLARED)
+    before = look(DECLARED)
     there.answer("psql", POSTGRES_SAYS.replace(f"{part}|[]", f'{part}|["another"]'))
-    assert record.differing(before, looking.look(DECLARED)) == [[*postgres.PARTS][part]]
+    assert record.differing(before, look(DECLARED)) == [[*postgres.PARTS][part]]
 
 
 @pytest.mark.parametrize(
@@ -62,14 +71,14 @@ def test_each_answer_of_postgresql_is_a_part(there: Programs, part: int) -> None
         ("redis-cli", REDIS_SAYS.replace("maxmemory\n0", "maxmemory\n1"), "Redis's settings"),
         ("redis-cli", REDIS_SAYS.replace("nopass", "resetpass"), "Redis's users"),
         ("container inspect", printed(inspected("db-server-postgres")), "the containers"),
-        ("network inspect", network(name="m"), "the networks"),
+        ("network inspect", network(name="m"), "the network"),
         ("image inspect", IMAGES.replace(IDENTITY, "sha256:b"), "the images"),
     ],
 )
 def test_each_difference_on_the_host_names_its_part(there: Programs, words: str, answer: str, part: str) -> None:
-    before = looking.look(DECLARED)
+    before = look(DECLARED)
     there.answer(words, answer)
-    assert record.differing(before, looking.look(DECLARED)) == [part]
+    assert record.differing(before, look(DECLARED)) == [part]
 
 
 @pytest.mark.parametrize(
@@ -84,15 +93,16 @@ def test_each_difference_on_the_host_names_its_part(there: Programs, words: str,
 )
 @pytest.mark.usefixtures("there")
 def test_each_difference_in_the_project_names_its_part(project: Path, name: str, part: str) -> None:
-    before = looking.look(DECLARED)
+    before = look(DECLARED)
     (project / name).write_text("another")
-    assert record.differing(before, looking.look(DECLARED)) == [part]
+    assert record.differing(before, look(DECLARED)) == [part]
 
 
 def test_the_order_in_which_redis_tells_of_users_is_no_difference(there: Programs) -> None:
-    before = looking.look(DECLARED)
-    there.answer("redis-cli", FILE + "user dbadmin on #abc\nmaxmemory\n0\nuser default on nopass\n")
-    assert looking.look(DECLARED) == before
+    before = look(DECLARED)
+    one, other = "user default on nopass\n", "user dbadmin on #abc\n"
+    there.answer("redis-cli", REDIS_SAYS.replace(one + other, other + one))
+    assert look(DECLARED) == before
 
 
 @pytest.mark.parametrize(
@@ -103,22 +113,25 @@ def test_the_order_in_which_redis_tells_of_users_is_no_difference(there: Program
         ("psql", CommandError("psql", 124, "no answer")),
         ("redis-cli", Failed("NOAUTH Authentication required.")),
         ("redis-cli", FILE + "LOADING Redis is loading the dataset in memory\n"),
+        ("redis-cli", REDIS_SAYS.replace(TOLD, "")),
     ],
 )
 def test_a_server_that_does_not_answer_leaves_the_look_unfinished(there: Programs, words: str, answer: Any) -> None:
     there.answer(words, answer)
-    assert looking.look(DECLARED) == {}
+    assert look(DECLARED) == {}
 
 
 @pytest.mark.usefixtures("there")
 def test_a_stack_with_certificates_of_its_own_always_asks_the_engine() -> None:
-    assert looking.look(replace(DECLARED, outside={"postgres": "192.0.2.1"})) == {}
+    told = Heard([], [], {"postgres": POSTGRES_SAYS, "redis": REDIS_SAYS})
+    assert looking.look(DECLARED, told, "") != {}
+    assert looking.look(replace(DECLARED, outside={"postgres": "192.0.2.1"}), told, "") == {}
 
 
 @pytest.mark.usefixtures("there")
 def test_a_state_that_is_elsewhere_is_never_taken_for_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    assert looking.look(DECLARED) == {}
+    assert look(DECLARED) == {}
 
 
 @pytest.mark.usefixtures("there")
@@ -126,7 +139,7 @@ def test_an_update_at_work_or_killed_leaves_the_look_unfinished(project: Path) -
     lock = project / ".state" / ".pulumi" / "locks" / "organization" / "db-server" / "unit" / "a.json"
     lock.parent.mkdir(parents=True)
     lock.write_text("{}")
-    assert looking.look(DECLARED) == {}
+    assert look(DECLARED) == {}
 
 
 def test_a_record_is_what_was_written_and_nothing_after_it_is_forgotten(project: Path) -> None:
@@ -151,10 +164,17 @@ def test_a_part_that_only_one_side_knows_differs() -> None:
     assert record.differing({"a": "1", "b": "1"}, {"a": "1", "c": "1"}) == ["c", "b"]
 
 
-def test_postgresql_is_asked_by_one_psql_that_reads_no_database_of_an_application() -> None:
-    argv = postgres.ask("c", "dbadmin")
-    assert argv[:4] == ["docker", "exec", "-i", "c"]
-    assert argv[-4:] == ["-U", "dbadmin", "-d", "dbadmin"]
-    assert postgres.question().startswith("SET search_path = pg_catalog;\nSELECT 0, ")
+def test_what_is_compared_is_asked_by_the_commands_that_ask_for_the_state(there: Programs) -> None:
+    look(DECLARED)
+    assert [len(there.started(f"docker exec -i {name}")) for name in DECLARED.containers.values()] == [1, 1]
+    assert len(there.started("inspect")) == 3
+    asked = there.started("psql")[0].stdin
+    assert "\\connect :USER" in asked.partition(postgres.question())[0]
     assert "\\connect" not in postgres.question()
-    assert redis.ask("c", "dbadmin")[:4] == argv[:4]
+
+
+def test_what_was_used_meanwhile_is_no_difference(there: Programs) -> None:
+    before = look(DECLARED)
+    there.answer("psql", POSTGRES_SAYS.replace("1234", "9999"))
+    there.answer("redis-cli", REDIS_SAYS.replace("used_memory:", "used_memory:9"))
+    assert look(DECLARED) == before

@@ -8,7 +8,7 @@ import pytest
 
 from dbserver.archive import waldump
 from dbserver.archive.waldump import Catalog, Reader, Relation
-from dbserver.results.archive import ChangedRows, Transaction
+from dbserver.results.history import ChangedRows, Transaction
 
 RECORDED = Path(__file__).with_name("recorded")
 BEGIN, END = datetime(2026, 11, 26, 17, 43, tzinfo=UTC), datetime(2026, 11, 26, 17, 44, tzinfo=UTC)

@@ -8,6 +8,7 @@ import pytest
 from dbserver.actions import offsite, rescue
 from dbserver.cli import render_offsite
 from dbserver.results.backups import Failure
+from dbserver.results.copies import OffsiteRun, OffsiteState
 from dbserver.results.keeping import Judged
 from dbserver.results.offsite import (
     OffsiteCopies,
@@ -15,8 +16,6 @@ from dbserver.results.offsite import (
     OffsiteFetched,
     OffsitePruned,
     OffsitePushed,
-    OffsiteRun,
-    OffsiteState,
     OffsiteVerified,
     Rescued,
     RescuedPart,

@@ -1,7 +1,7 @@
 """A diagnosis as text, literally."""
 
 from dbserver.cli import render_doctor
-from dbserver.results.servers import Diagnosis, Finding
+from dbserver.results.diagnosis import Diagnosis, Finding
 
 CHAIN = Finding("lock-chain", '"Database locked" or "Too many connections"', "postgres", "fault",
                 "2 sessions wait", "docker exec c psql", ("holds: pid 1", "waits: pid 2"))  # fmt: skip

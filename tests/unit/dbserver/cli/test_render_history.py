@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dbserver.cli.render_history import history
-from dbserver.results.archive import ChangedRows, History, Minute, Transaction
+from dbserver.results.history import ChangedRows, History, Minute, Transaction
 
 FOUND = History(
     application="shop",

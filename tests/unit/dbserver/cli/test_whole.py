@@ -8,7 +8,7 @@ import pytest
 from dbserver.actions import whole as act
 from dbserver.cli import render_archive
 from dbserver.errors import Exit
-from dbserver.results.archive import WholeRestored
+from dbserver.results.whole import WholeRestored
 from tests.unit.dbserver.cli.test_main import Run, run
 
 __all__ = ["run"]

@@ -11,9 +11,9 @@ from dbserver.diagnosis.causes import CAUSES
 from dbserver.diagnosis.facts import Database, Facts, Prepared, Role
 from dbserver.docker.containers import Published
 from dbserver.results.archive import Archive
-from dbserver.results.offsite import OffsiteRun, OffsiteState
+from dbserver.results.copies import OffsiteRun, OffsiteState
+from dbserver.results.diagnosis import Finding
 from dbserver.results.schedule import Run, Schedule
-from dbserver.results.servers import Finding
 from dbserver.results.status import Validity
 from dbserver.units import MIB
 from tests.unit.dbserver.diagnosis.seen import (

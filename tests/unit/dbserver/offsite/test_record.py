@@ -7,7 +7,7 @@ import pytest
 
 from dbserver import engine
 from dbserver.offsite import record
-from dbserver.results.offsite import OffsiteRun
+from dbserver.results.copies import OffsiteRun
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 URL = "file:///copies"
