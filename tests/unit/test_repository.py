@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ IGNORED = {
 }  # fmt: skip
 RENDERED = "docker-compose.yml"  # an update writes it, with the paths of this machine
 LARGEST = 1024 * 1024
+LINK = 0o120000
 # Written in parts, so that this file does not hold what it forbids.
 REGISTRIES = [
     ".".join(parts)
@@ -54,6 +56,31 @@ def holding(pattern: "re.Pattern[str]") -> list[str]:
 
 def test_the_files_are_where_this_test_looks() -> None:
     assert {"__main__.py", "pyproject.toml", "infra/settings.py", "tests/unit/test_repository.py"} <= set(TEXTS)
+
+
+def links() -> list[str]:
+    """Return the symbolic links that git tracks, out of its index: git itself is a program, and none runs here."""
+    place = ROOT / ".git"
+    directory = Path(place.read_text().removeprefix("gitdir: ").strip()) if place.is_file() else place
+    index = (ROOT / directory / "index").read_bytes()
+    version, count = struct.unpack(">4xLL", index[:12])
+    assert version in (2, 3), "another format of git's index"
+    found, start = [], 12
+    for _ in range(count):
+        mode, flags = struct.unpack(">24xL32xH", index[start : start + 62])
+        begin = start + (64 if flags & 0x4000 else 62)
+        end = index.index(b"\0", begin)
+        if mode == LINK:
+            found.append(index[begin:end].decode())
+        start += (end - start) // 8 * 8 + 8
+    assert count > 500
+    return found
+
+
+def test_no_link_is_committed_it_would_lead_to_a_place_of_one_machine() -> None:
+    """A pattern with a slash at its end ignores a directory, and not a link to one."""
+    assert links() == []
+    assert "/.venv" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_every_known_fault_that_loses_data_has_a_test_of_its_number() -> None:
