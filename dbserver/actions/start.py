@@ -8,7 +8,7 @@ from dbserver import engine, locks
 from dbserver.actions.status import heard
 from dbserver.applied import looking, record
 from dbserver.declared import Declared
-from dbserver.errors import CommandError, NotRunningError
+from dbserver.errors import CommandError, NotRunningError, RefusedError
 from dbserver.results.servers import Started
 from dbserver.results.status import Status
 
@@ -24,7 +24,7 @@ def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None
         return None
     try:
         reached, seen = _looked(declared)
-    except (CommandError, NotRunningError, OSError):
+    except (CommandError, NotRunningError, RefusedError, OSError):
         return None
     differing = record.differing(applied, seen)
     if differing and seen:

@@ -24,6 +24,7 @@ from dbserver.postgres import usage as postgres
 from dbserver.redis import usage as redis
 from dbserver.results.archive import Archive
 from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status, Validity
+from dbserver.stack import refuse_others
 
 # What is asked in a container ends itself before.
 LIMIT_SECONDS = usage.ANSWER_SECONDS + 2
@@ -43,7 +44,9 @@ class Answer:
 
 
 def status(declared: Declared) -> Status:
-    """Return the state of both servers. Raises NotRunningError where the daemon does not answer.
+    """Return the state of both servers.
+
+    Raises NotRunningError where the daemon does not answer, RefusedError where they are another stack's.
 
     Everything is asked at once: nearly all of the time goes into starting commands in containers.
     """
@@ -61,6 +64,7 @@ def heard(declared: Declared, questions: Mapping[str, str]) -> tuple[Status, Hea
         certified = {server: pool.submit(_certified, declared, server) for server in declared.outside}
         shown = containers.inspected([*declared.containers.values(), *_archives(declared)])
         found, known_images = containers.parsed(shown), _by_server(declared, local.result())
+        refuse_others(declared, {each.name: each.labels.get(contract.LABEL_STACK, "") for each in found.values()})
         servers = []
         for server in contract.SERVERS:
             container = found.get(declared.containers[server])
@@ -214,8 +218,7 @@ def _differences(declared: Declared, server: str, container: Container, image: L
     plan = declared.plan(server)
     found = differences(plan, container, image.identity)
     if not container.belongs_to(declared.stack):
-        stack = container.labels.get(contract.LABEL_STACK)
-        found.append(f"label {contract.LABEL_STACK}: {stack}, declared is {declared.stack}")
+        found.append(f"label {contract.LABEL_STACK}: none, declared is {declared.stack}")
     added = set(container.environment) - image.variables - {entry.partition("=")[0] for entry in plan.environment}
     if added and container.image_id == image.identity:
         # Names only: what somebody has added may be a password.

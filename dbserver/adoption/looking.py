@@ -11,7 +11,6 @@ from dbserver.docker import containers, images, networks
 from dbserver.docker.containers import Container
 from dbserver.errors import CommandError, NotRunningError, UsageError
 from dbserver.postgres import adoption, properties
-from dbserver.postgres.dump import SAFE
 from dbserver.postgres.server import Server
 from dbserver.redis.foreign import Foreign, pairs
 
@@ -81,7 +80,7 @@ def look_at_redis(container: Container, password: str) -> Redis:
 
 
 def _database(server: Server, name: str) -> Database:
-    known = json.loads(server.query(SAFE + properties.read(name), name))
+    known = json.loads(server.query(properties.read(name), name))
     public = server.query(adoption.schema_public(), name)
     return Database(name, known["properties"], known["roles"], int(known["size"]), public)
 

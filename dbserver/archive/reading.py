@@ -12,7 +12,7 @@ from dbserver.archive.log import Part
 from dbserver.archive.waldump import Catalog, Reader, Relation
 from dbserver.declared import Declared
 from dbserver.errors import DbServerError
-from dbserver.postgres import dump, relations
+from dbserver.postgres import relations
 from dbserver.postgres.server import Server
 from dbserver.streams import Drawn
 
@@ -25,7 +25,7 @@ def catalogs(server: Server, databases: Sequence[str]) -> dict[int, Catalog]:
     """Return what the numbers in the log mean in these databases, by the databases' own numbers."""
     found = {}
     for database in databases:
-        told = json.loads(server.query(dump.SAFE + relations.ALL, database))
+        told = json.loads(server.query(relations.ALL, database))
         found[int(told["database"])] = Catalog(database, [Relation(*each) for each in told["relations"]])
     return found
 

@@ -50,7 +50,7 @@ def copy(server: Server, target: Target, live: str, owner: str, schema: str, tab
     Their columns, defaults, checks and rows: what else belongs to them names what is live. The copy is one
     transaction, of a role that has no right but to make its schema: a check of a strange table may call anything.
     """
-    filling.ask(server, dump.SAFE + beside.move(schema, tables), target.name)
+    filling.ask(server, beside.move(schema, tables), target.name)
     filling.ask(server, beside.guest(target.name, live))
     try:
         filling.refuse_failed(target, _through(server, target, live, schema))
@@ -58,7 +58,7 @@ def copy(server: Server, target: Target, live: str, owner: str, schema: str, tab
         wanted = {key: rows for key, rows in filling.count(server, target.name).items() if key[0] == schema}
         if found != wanted:
             raise DbServerError(f"{schema} holds {found} instead of {wanted}", "the live tables are as they were")
-        filling.ask(server, dump.SAFE + foreign.hand_over(target.name, owner), live)
+        filling.ask(server, foreign.hand_over(target.name, owner), live)
     finally:
         forsake(server, target.name, live)
     return found
@@ -67,7 +67,7 @@ def copy(server: Server, target: Target, live: str, owner: str, schema: str, tab
 def forsake(server: Server, role: str, live: str) -> None:
     """Drop what a role still owns in the live database, and its rights there; the role goes with its own database."""
     if filling.exists(server, live) and filling.ask(server, beside.role_exists(role)) == "t":
-        filling.ask(server, dump.SAFE + beside.drop_owned(role), live)
+        filling.ask(server, beside.drop_owned(role), live)
 
 
 def _through(server: Server, target: Target, live: str, schema: str) -> Finished:

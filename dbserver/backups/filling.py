@@ -15,7 +15,8 @@ from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
 from dbserver.postgres import dump, properties, swap
-from dbserver.postgres.server import QUERY_SECONDS, Server
+from dbserver.postgres.commands import QUERY_SECONDS
+from dbserver.postgres.server import Server
 from dbserver.units import size
 
 Rows = Mapping[tuple[str, str], int]

@@ -102,11 +102,11 @@ class Reader:
     """A session whose snapshot the dump sees too."""
 
     def __init__(self, server: Server, wanted: Wanted) -> None:
-        self._psql = Conversation(commands.psql(server.container, server.admin, wanted.database))
+        self._psql = Conversation(commands.psql(server.container, server.admin, wanted.database, COUNT_SECONDS))
         self.rows: tuple[tuple[str, str, int], ...] = ()
         try:
             name = sql.literal(wanted.session).strip()
-            self.version = self.ask(f"{dump.SAFE}SET application_name = {name};\nSHOW server_version;\n")
+            self.version = self.ask(f"SET application_name = {name};\nSHOW server_version;\n")
             self.snapshot = self.ask(dump.begin_snapshot())
         except BaseException:
             self._psql.close()

@@ -11,7 +11,7 @@ from dbserver.backups.filling import Target
 from dbserver.backups.making import Wanted, cause
 from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError, RefusedError
-from dbserver.postgres import dump, properties, sql, upgrading
+from dbserver.postgres import properties, sql, upgrading
 from dbserver.postgres.server import Server
 
 SESSION = "dbserver-upgrade"
@@ -91,7 +91,7 @@ def fill(server: Server, backup: Backup, target: Target, jobs: int, identity: Pa
     refuse_damaged(backup)
     filling.refuse(server, backup, int(server.answer()["major"]), filling.room(server))
     filling.fill(server, backup, archive.of(backup, identity), target, jobs)
-    found = filling.answer(server, dump.SAFE + properties.read(target.name), target.name)
+    found = filling.answer(server, properties.read(target.name), target.name)
     wrong, newer = upgrading.differing(backup.manifest.properties, found["properties"])
     if wrong:
         raise DbServerError(f"{target.application} is not as it was: {', '.join(wrong)}", "report it")

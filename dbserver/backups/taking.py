@@ -47,7 +47,7 @@ class Live:
 
 def live(server: Server, database: str) -> Live:
     """Return what the live database is."""
-    known = filling.answer(server, dump.SAFE + properties.read(database), database)
+    known = filling.answer(server, properties.read(database), database)
     return Live(known["properties"], [role["name"] for role in known["roles"] if role["super"]])
 
 
@@ -88,8 +88,8 @@ def take(server: Server, file: Foreign, kept: Store, target: Target, jobs: int, 
     else:
         with _archive(file, kept, target) as archive:
             _run_archive(server, archive, kept, target, jobs, schemas)
-    filling.ask(server, dump.SAFE + sql.hand_over(target.name, known.owner), target.name)
-    filling.ask(server, dump.SAFE + sql.give_public(known.owner), target.name)
+    filling.ask(server, sql.hand_over(target.name, known.owner), target.name)
+    filling.ask(server, sql.give_public(known.owner), target.name)
     filling.ask(server, properties.drop_role(target.name))
     filling.analyze(server, target, jobs)
     found = filling.count(server, target.name)

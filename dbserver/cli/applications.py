@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dbserver.cli.environment import FORMS
-from dbserver.cli.options import APPLICATION, DURATION, Passing, commands, confirmed, declared, say, show, verb
+from dbserver.cli.options import APPLICATION, DURATION, Passing, commands, confirmed, declared, running, say, show, verb
 from dbserver.errors import Exit, UsageError
 
 
@@ -22,7 +22,7 @@ def list_(stack: str | None, form: str) -> None:
     from dbserver.actions.applications import list_applications
     from dbserver.cli import render_applications as render
 
-    show(list_applications(declared(stack)), form, render.applications)
+    show(list_applications(running(stack)), form, render.applications)
 
 
 @verb(
@@ -38,7 +38,7 @@ def info(stack: str | None, form: str, application: str, field: str | None) -> N
     from dbserver.actions.applications import info as act
     from dbserver.cli import render_applications as render
 
-    found = act(declared(stack), application)
+    found = act(running(stack), application)
     show(found, form, lambda result: render.field(result, field) if field else render.application(result))
 
 
@@ -85,7 +85,7 @@ def drop(stack: str | None, form: str, application: str, confirm: str | None) ->
     from dbserver.cli import render_applications as render
 
     confirmed(application, confirm)
-    show(act(declared(stack), application), form, render.dropped)
+    show(act(running(stack), application), form, render.dropped)
 
 
 @verb(
@@ -103,7 +103,7 @@ def connections(stack: str | None, form: str) -> None:
     from dbserver.actions.connections import connections as act
     from dbserver.cli import render_connections
 
-    found = act(declared(stack))
+    found = act(running(stack))
     show(found, form, render_connections.connections)
     if not found.well:
         raise click.exceptions.Exit(Exit.UNHEALTHY)
@@ -127,7 +127,7 @@ def drain(stack: str | None, form: str, application: str, colour: str, wait: flo
     from dbserver.actions.connections import drain as act
     from dbserver.cli import render_connections
 
-    found = act(declared(stack), application, colour, wait, say)
+    found = act(running(stack), application, colour, wait, say)
     show(found, form, render_connections.drained)
     if not found.well:
         raise click.exceptions.Exit(Exit.FAILED)
@@ -152,7 +152,7 @@ def psql(stack: str | None, application: str | None, arguments: tuple[str, ...])
     """
     from dbserver.actions.shells import psql as act
 
-    act(declared(stack), application, arguments, terminal=_terminal())
+    act(running(stack), application, arguments, terminal=_terminal())
 
 
 @verb(
@@ -173,7 +173,7 @@ def redis_cli(stack: str | None, application: str | None, arguments: tuple[str, 
     """
     from dbserver.actions.shells import redis_cli as act
 
-    act(declared(stack), application, arguments, terminal=_terminal())
+    act(running(stack), application, arguments, terminal=_terminal())
 
 
 @commands.command(

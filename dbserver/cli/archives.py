@@ -2,7 +2,7 @@
 
 import click
 
-from dbserver.cli.options import APPLICATION, declared, show, verb
+from dbserver.cli.options import APPLICATION, declared, running, show, verb
 from dbserver.errors import Exit
 
 ROWS = 100
@@ -50,4 +50,5 @@ def history(stack: str | None, form: str, application: str, since: str | None, u
     from dbserver.actions.history import history as act
     from dbserver.cli import render_history
 
-    show(act(declared(stack), application, since, until, rows), form, render_history.history)
+    known = declared(stack)
+    show(act(running(stack) if known.archive else known, application, since, until, rows), form, render_history.history)

@@ -1,9 +1,11 @@
 """The verbs that say which backups stay, and the one before a deployment."""
 
+from contextlib import suppress
+
 import click
 
-from dbserver.cli.options import APPLICATION, declared, one_of, say, show, verb
-from dbserver.errors import Exit
+from dbserver.cli.options import APPLICATION, declared, one_of, running, say, show, verb
+from dbserver.errors import Exit, NotRunningError
 
 COUNT = click.IntRange(min=0)
 
@@ -45,7 +47,10 @@ def prune(
     from dbserver.cli import render_keeping
 
     one_of(application, "--all" if everything else None, "APP or --all")
-    found = act(declared(stack), application, Wanted(Rules(**rules), old_databases_days, dry_run))
+    known = declared(stack)
+    with suppress(NotRunningError):  # the backups are pruned all the same
+        known = running(stack)
+    found = act(known, application, Wanted(Rules(**rules), old_databases_days, dry_run))
     show(found, form, render_keeping.pruned)
     if not found.well:
         raise click.exceptions.Exit(Exit.FAILED if found.failed else Exit.UNHEALTHY)
@@ -98,6 +103,6 @@ def checkpoint(stack: str | None, form: str, application: str, colour: str, revi
     from dbserver.backups.making import Wanted
     from dbserver.cli import render_keeping
 
-    made = act(declared(stack), application, Wanted("", application, colour, revision, note))
+    made = act(running(stack), application, Wanted("", application, colour, revision, note))
     say(render_keeping.checkpoint(made))
     show(made, form, lambda result: str(result.backup.id))

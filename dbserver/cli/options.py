@@ -127,6 +127,13 @@ def declared(stack: str | None) -> Any:
     return configuration.read(configuration.selected_stack(stack))
 
 
+def running(stack: str | None) -> Any:
+    """Return the stack as it runs. Raises RefusedError where what is declared names another stack's servers."""
+    from dbserver import stack as stacks
+
+    return stacks.running(declared(stack))
+
+
 def say(line: str) -> None:
     """Print a message; messages never mix with the data on standard output."""
     click.echo(line, err=True)

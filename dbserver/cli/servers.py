@@ -15,6 +15,7 @@ from dbserver.cli.options import (
     declared,
     disconnect_option,
     no_checkpoint_option,
+    running,
     say,
     show,
     verb,
@@ -77,7 +78,7 @@ def stop(stack: str | None, form: str, disconnect_applications: bool) -> None:
     from dbserver.actions.stop import stop as act
     from dbserver.cli import render
 
-    show(act(declared(stack), override=disconnect_applications), form, render.stopped)
+    show(act(running(stack), override=disconnect_applications), form, render.stopped)
 
 
 @verb(
@@ -99,7 +100,7 @@ def restart(stack: str | None, form: str, server: str | None, yes: bool, disconn
     from dbserver.actions.restart import restart as act
     from dbserver.cli import render
 
-    known, names = declared(stack), (server,) if server else SERVERS
+    known, names = running(stack), (server,) if server else SERVERS
     connected = clients.refuse(known.servers(names), override=disconnect_applications)
     say(f"connected: {clients.listed(connected) or 'no application container'}")
     agreed(f"Restart {' and '.join(names)} of stack {known.stack}?", yes=yes)
@@ -126,7 +127,7 @@ def logs(stack: str | None, form: str, server: str | None, follow: bool, lines: 
 
     names = (server,) if server else SERVERS
     with suppress(KeyboardInterrupt) if follow else nullcontext():
-        act(declared(stack), names, lambda line: click.echo(render.log_line(line, form)), since, lines, follow=follow)
+        act(running(stack), names, lambda line: click.echo(render.log_line(line, form)), since, lines, follow=follow)
 
 
 @verb(

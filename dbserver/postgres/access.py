@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dbserver.applications import Application
-from dbserver.postgres.sql import LIST_SETTINGS, elements, identifier, literal, parameter, setting_value
+from dbserver.postgres.sql import (
+    LIST_SETTINGS,
+    create_extension,
+    elements,
+    identifier,
+    literal,
+    no_template,
+    parameter,
+    setting_value,
+)
 
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT"
 QUIET = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
@@ -79,8 +88,8 @@ def grant(access: Access) -> str:
             _register(application),
             f"\\connect {literal(application.database).strip()}\n",
             QUIET,
-            f"ALTER SCHEMA public OWNER TO {role};\n",
-            *(f"CREATE EXTENSION IF NOT EXISTS {identifier(name)};\n" for name in access.extensions),
+            own_public(application.role),
+            *(create_extension(name) for name in access.extensions),
         ]
     )
 
@@ -125,7 +134,7 @@ def existing(application: Application) -> str:
 def drop(application: Application) -> str:
     """Return the statements that destroy an application's database and role."""
     return (
-        f"DROP DATABASE IF EXISTS {identifier(application.database)};\n"
+        f"{no_template(application.database)}DROP DATABASE IF EXISTS {identifier(application.database)};\n"
         f"DROP ROLE IF EXISTS {identifier(application.role)};\n"
         f"DELETE FROM dbserver.application WHERE name = {literal(application.name)};\n"
     )
@@ -148,6 +157,11 @@ def _adopt_or_refuse(access: Access) -> str:
     while f"${tag}" in body:
         tag += "_"
     return f"DO ${tag}$ {body} ${tag}$;\n"
+
+
+def own_public(role: str) -> str:
+    """Return the script for psql that gives a role the schema public, where it has not dropped it."""
+    return f"SELECT format('ALTER SCHEMA public OWNER TO %I', {literal(role)}) {PUBLIC_SCHEMA} \\gexec\n"
 
 
 def _password(access: Access) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dbserver.postgres import properties
-from dbserver.postgres.dump import SAFE
 from dbserver.postgres.sql import identifier, literal, parameter, setting_value
 
 ATTRIBUTES = {
@@ -46,7 +45,7 @@ def server(derived: Sequence[str]) -> str:
         f" WHERE source IN ('command line', 'configuration file') OR name IN ({names})"
     )
     return (
-        f"{SAFE}SELECT json_build_object('version', current_setting('server_version'),"
+        f"SELECT json_build_object('version', current_setting('server_version'),"
         " 'major', current_setting('server_version_num')::int / 10000,"
         " 'data_directory', current_setting('data_directory'),"
         " 'system', (SELECT system_identifier::text FROM pg_control_system()), 'recovery', pg_is_in_recovery(),"
@@ -65,7 +64,7 @@ def server(derived: Sequence[str]) -> str:
 def schema_public() -> str:
     """Return the query, run in a database, for the owner of its schema public; empty where there is none."""
     owner = "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public'"
-    return f"{SAFE}SELECT coalesce(({owner}), '');\n"
+    return f"SELECT coalesce(({owner}), '');\n"
 
 
 # Where the server's history is: data that were put back from an older copy are behind it.
@@ -75,7 +74,7 @@ POSITION = "SELECT pg_current_wal_lsn();\n"
 def identity(position: str) -> str:
     """Return the query for what shows that it is the same server, not an older copy of it, and its roles."""
     return (
-        f"{SAFE}SELECT json_build_object('system', (SELECT system_identifier::text FROM pg_control_system()),"
+        f"SELECT json_build_object('system', (SELECT system_identifier::text FROM pg_control_system()),"
         f" 'ahead', pg_wal_lsn_diff(pg_current_wal_lsn(), {literal(position)}) >= 0, 'roles', ({_ROLES}));\n"
     )
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 from dbserver import contract
+from dbserver.postgres.commands import OWNERS_MEANS, beginning
 from dbserver.postgres.sql import literal
 
 # A client that dies cannot end what it started in the container: its standard input ends, and that does. No process may
@@ -29,7 +30,7 @@ LOW_PRIORITY = ("nice", "-n", "19", "ionice", "-c", "3")
 ZSTD_MAJOR = 16
 LOCK_SECONDS = 10
 # Nothing is lost by it: the transaction that swaps the databases waits for everything before it to be on the disk.
-FASTER = "-c synchronous_commit=off"
+FASTER = beginning({**OWNERS_MEANS, "synchronous_commit": "off"})
 
 
 def guarded(container: str, session: str, argv: Sequence[str]) -> list[str]:
@@ -43,7 +44,7 @@ def guarded(container: str, session: str, argv: Sequence[str]) -> list[str]:
 def inside(container: str, session: str, argv: Sequence[str]) -> list[str]:
     """Return a program in the container, run as who asks, so that its files are his."""
     options = ["-i", "--user", f"{os.getuid()}:{os.getgid()}", "--env", f"PGAPPNAME={session}", "--env", "HOME=/"]
-    return ["docker", "exec", *options, "--env", f"PGOPTIONS={FASTER}", container, *argv]
+    return ["docker", "exec", *options, container, *FASTER, *argv]
 
 
 def inner(backup: str, *path: str) -> str:
@@ -129,10 +130,8 @@ TABLES = (
     " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid"
     " AND d.deptype = 'e')"
 )
-# The administrator asks in databases whose owners may define functions: none of theirs may be taken for the server's.
-SAFE = "SET search_path = pg_catalog;\n"
 COUNTS = (
-    f"{SAFE}SELECT format('SELECT json_build_array(%L, %L, count(*)) FROM ONLY %I.%I',"
+    f"SELECT format('SELECT json_build_array(%L, %L, count(*)) FROM ONLY %I.%I',"
     f" n.nspname, c.relname, n.nspname, c.relname) FROM {TABLES} ORDER BY n.nspname, c.relname \\gexec\n"
     "SELECT json_build_array('pg_catalog', 'pg_largeobject_metadata', count(*)) FROM pg_largeobject_metadata;\n"
 )

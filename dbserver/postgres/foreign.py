@@ -11,10 +11,11 @@ def psql(container: str, session: str, role: str, database: str) -> list[str]:
 
     It is one process: as its input ends, it ends too.
     """
-    known = [f"PGAPPNAME={session}", "HOME=/", f"PGOPTIONS={FASTER}", "LC_ALL=C"]
+    known = [f"PGAPPNAME={session}", "HOME=/", "LC_ALL=C"]
     options = ["-i", "--user", NOBODY, *(part for text in known for part in ("--env", text))]
     script = ["-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-"]
-    return ["docker", "exec", *options, container, "psql", *script, "--no-password", "-U", role, dbname(database)]
+    client = ["psql", *script, "--no-password", "-U", role, dbname(database)]
+    return ["docker", "exec", *options, container, *FASTER, *client]
 
 
 def restricted(key: str) -> str:

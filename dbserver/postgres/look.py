@@ -12,7 +12,7 @@ ROLES = "SELECT * FROM pg_authid WHERE rolname !~ '^pg_'"
 MEMBERS = "SELECT roleid::regrole, member::regrole, admin_option FROM pg_auth_members WHERE member >= 16384"
 DATABASES = "SELECT datname, datdba::regrole, datacl::text, datconnlimit, datallowconn, datistemplate FROM pg_database"
 OF_ROLES = "SELECT setdatabase, setrole::regrole, setconfig FROM pg_db_role_setting"
-# In force, whatever this session has set for itself; and what waits for a restart or was refused.
+# In force, and what waits for a restart or was refused. What this session begins with is compared in the files alone.
 SETTINGS = "SELECT name, reset_val, boot_val, sourcefile, pending_restart FROM pg_settings WHERE source <> 'client'"
 IN_FILES = "SELECT sourcefile, name, setting, applied, error FROM pg_file_settings"
 SLOTS = "SELECT slot_name, slot_type FROM pg_replication_slots WHERE NOT temporary"
@@ -33,7 +33,7 @@ FILES = "PostgreSQL's rendered files"
 
 def question() -> str:
     """Return the script for psql in the administrator's database: for each part its number, its rows as one line."""
-    return "SET search_path = pg_catalog;\n" + "".join(
+    return "".join(
         f"SELECT {number}, coalesce(json_agg(row ORDER BY row), '[]') FROM"
         f" (SELECT row_to_json(r)::text AS row FROM ({query}) r) rows;\n"
         for number, query in enumerate(PARTS.values())

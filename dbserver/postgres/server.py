@@ -12,9 +12,11 @@ from dbserver import contract, execute
 from dbserver.docker import certificate, containers, host, networks
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.postgres import access, commands, scram, settings, sql
+from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.readiness import wait_until
 
-QUERY_SECONDS = 60
+# So much longer than a statement may take is waited for its end.
+GRACE_SECONDS = 5
 RELOAD_SECONDS = 10
 CONFIG_PATH = contract.config_path(contract.POSTGRES)
 FILES = {
@@ -33,13 +35,13 @@ class Server:
     def query(self, statement: str, database: str = "postgres") -> str:
         """Run SQL as the administrator and return what psql printed, stripped."""
         argv = commands.psql(self.container, self.admin, database)
-        return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS).stdout.strip()
+        return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS + GRACE_SECONDS).stdout.strip()
 
     def attempt(self, statement: str, database: str, seconds: float = QUERY_SECONDS) -> execute.Finished:
         """Run SQL as the administrator; its failure, no answer included, is for the caller to judge."""
-        argv = commands.psql(self.container, self.admin, database)
+        argv = commands.psql(self.container, self.admin, database, seconds)
         try:
-            return execute.run(argv, stdin=statement, timeout=seconds, check=False)
+            return execute.run(argv, stdin=statement, timeout=seconds + GRACE_SECONDS, check=False)
         except CommandError as fault:
             return execute.Finished(fault.exit_status, "", fault.output)
 

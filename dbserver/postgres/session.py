@@ -5,7 +5,8 @@ import threading
 from dbserver.errors import CommandError
 from dbserver.execute import Conversation, Finished
 from dbserver.postgres import commands
-from dbserver.postgres.server import QUERY_SECONDS, Server
+from dbserver.postgres.commands import QUERY_SECONDS
+from dbserver.postgres.server import GRACE_SECONDS, Server
 from dbserver.postgres.sql import literal
 
 # Printed after each script. It stands on a line of its own, and no result of ours is such a line.
@@ -23,7 +24,7 @@ def attempt(server: Server, script: str, database: str) -> Finished:
     """
     own, wanted = (f"\\connect {literal(name).strip()}\n" for name in (server.admin, database))
     text = f"{wanted}{script}\n{own}\\echo {END}\n"
-    return _conversation(server).ask(text, END, QUERY_SECONDS)
+    return _conversation(server).ask(text, END, QUERY_SECONDS + GRACE_SECONDS)
 
 
 def query(server: Server, statement: str, database: str = "postgres") -> str:

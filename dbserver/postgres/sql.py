@@ -93,6 +93,29 @@ def create_database(name: str) -> str:
     return f"CREATE DATABASE {identifier(name)};\n"
 
 
+def create_extension(name: str) -> str:
+    """Return the script for psql that installs an extension: in the schema it asks for itself, else in public.
+
+    The first schema of the search path, where it would go otherwise, is that of PostgreSQL's own.
+    """
+    own = (
+        "SELECT v.schema FROM pg_available_extension_versions v JOIN pg_available_extensions a"
+        f" ON a.name = v.name AND a.default_version = v.version WHERE v.name = {literal(name)}"
+    )
+    return (
+        f"SELECT format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', {literal(name)}, coalesce(({own}), 'public'))"
+        " \\gexec\n"
+    )
+
+
+def no_template(database: str) -> str:
+    """Return the script for psql after which a database is no template: an owner may make it one; none is dropped."""
+    return (
+        "SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database"
+        f" WHERE datistemplate AND datname = {literal(database)} \\gexec\n"
+    )
+
+
 def file_faults(path: str) -> str:
     """Return the faults of a configuration file; what only needs a restart is none."""
     return (
@@ -132,7 +155,9 @@ def reset_overrides(names: Sequence[str]) -> str:
 
 
 CHECKPOINT = "CHECKPOINT;\n"
-DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname;\n"
+# An owner may make a database a template: it is his all the same.
+NOT_BUILT_IN = "datname NOT IN ('template0', 'template1')"
+DATABASES = f"SELECT datname FROM pg_database WHERE datallowconn AND {NOT_BUILT_IN} ORDER BY datname;\n"
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"
 EXTENSIONS = "SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql';\n"

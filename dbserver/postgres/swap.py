@@ -6,7 +6,7 @@ were made here: nothing else is ever dropped.
 
 from collections.abc import Collection
 
-from dbserver.postgres.sql import identifier, literal
+from dbserver.postgres.sql import identifier, literal, no_template
 
 RESTORING, KEPT, BESIDE = "restoring", "kept", "beside"
 NAME_BYTES = 63
@@ -45,7 +45,7 @@ def registered(application: str = "") -> str:
 def forget(name: str) -> str:
     """Return the statements that drop a noted database, and a role of its name that filled it."""
     return (
-        f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
+        f"{no_template(name)}DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
         f"DROP ROLE IF EXISTS {identifier(name)};\n"
         f"DELETE FROM dbserver.database WHERE name = {literal(name)};\n"
     )

@@ -9,7 +9,8 @@ from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.errors import DbServerError, NotRunningError
 from dbserver.plan import ContainerPlan
-from dbserver.postgres.server import QUERY_SECONDS, Server
+from dbserver.postgres.commands import QUERY_SECONDS
+from dbserver.postgres.server import Server
 
 LABEL = "com.database.upgrade"
 SHARED_MEMORY = "1g"

@@ -19,7 +19,8 @@ SELECT json_build_object('version', current_setting('server_version'),
  'transactions', sum(xact_commit + xact_rollback), 'hit', sum(blks_hit), 'read', sum(blks_read)) FROM pg_stat_database;
 SET statement_timeout = '8s';
 SELECT coalesce(json_agg(json_build_array(datname, size) ORDER BY size DESC, datname), '[]')
- FROM (SELECT datname, pg_database_size(oid) AS size FROM pg_database WHERE NOT datistemplate) d WHERE size IS NOT NULL;
+ FROM (SELECT datname, pg_database_size(oid) AS size FROM pg_database
+   WHERE datname NOT IN ('template0', 'template1')) d WHERE size IS NOT NULL;
 \\connect :USER
 SELECT to_regclass('dbserver.database') IS NOT NULL AS known \\gset
 \\if :known

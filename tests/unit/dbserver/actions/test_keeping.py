@@ -132,7 +132,7 @@ def test_databases_that_were_replaced_long_ago_go_and_no_others(declared: Any, s
     server.answer("DROP DATABASE", "")
     told = keeping.prune(declared, "shop", LAST)
     assert [(each.name, each.kept) for each in told.databases] == [("old", False), ("young", True)]
-    assert [call.stdin.splitlines()[0] for call in server.started("DROP DATABASE")] == [
+    assert [call.stdin.splitlines()[1] for call in server.started("DROP DATABASE")] == [
         'DROP DATABASE IF EXISTS "old" WITH (FORCE);'
     ]
     assert {each.name for each in keeping.prune(declared, None, LAST).databases} == {"old", "young", "other"}

@@ -9,7 +9,7 @@ import pytest
 from dbserver import certificates, contract
 from dbserver.actions.status import status
 from dbserver.declared import Declared
-from dbserver.errors import NotRunningError
+from dbserver.errors import NotRunningError, RefusedError
 from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse, RedisUse, Validity
 from tests.unit.dbserver.actions.test_verbs import DECLARED, POSTGRES, REDIS, answering
 from tests.unit.fakes import (
@@ -213,14 +213,14 @@ def test_containers_as_declared_differ_in_nothing(programs: Programs) -> None:
 def test_what_is_not_as_declared_is_named_with_both_values(programs: Programs) -> None:
     redis = inspected("redis")
     redis["Config"]["Cmd"] = ["redis-server"]
-    redis["Config"]["Labels"]["com.database.stack"] = "other"
+    del redis["Config"]["Labels"]["com.database.stack"]
     answering(programs, inspected("postgres"), redis)
     found = status(DECLARED)
     assert [server.differences for server in found.servers] == [
         (),
         (
             "command: ['redis-server'], declared is ['redis-server', '/usr/local/etc/redis/redis.conf']",
-            "label com.database.stack: other, declared is unit",
+            "label com.database.stack: none, declared is unit",
         ),
     ]
     assert found.well
@@ -298,3 +298,12 @@ def test_sizes_that_took_too_long_are_left_out(programs: Programs) -> None:
     assert postgres.well
     assert postgres.postgres is not None
     assert postgres.postgres.databases == ()
+
+
+def test_another_stack_s_servers_are_not_shown_as_this_one_s(programs: Programs) -> None:
+    answering(programs)
+    postgres, redis = inspected(contract.POSTGRES), inspected(contract.REDIS)
+    redis["Config"]["Labels"]["com.database.stack"] = "other"
+    programs.answer("container inspect", printed(postgres, redis))
+    with pytest.raises(RefusedError, match="container db-server-redis belongs to stack other, not to stack unit"):
+        status(DECLARED)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dbserver.applications import Application
 from dbserver.postgres import access, scram
 from dbserver.postgres.access import Access
-from dbserver.postgres.sql import LIST_SETTINGS, identifier, literal
+from dbserver.postgres.sql import LIST_SETTINGS, create_extension, identifier, literal, no_template
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1)
 HOSTILE = [
@@ -77,8 +77,8 @@ def check(text: str) -> None:
     assert {text, identifier(text), f"jit={text}"} <= constants(access.differences(other))
     for statements in (access.drop, access.existing):
         assert skeleton(statements(hostile)) == skeleton(statements(application()))
-    assert names(access.drop(hostile)) == constants(access.existing(hostile)) == constants(access.drop(hostile))
-    assert constants(access.drop(hostile)) == {text}
+    assert names(access.drop(hostile)) == constants(access.existing(hostile)) == {text}
+    assert constants(access.drop(hostile)) == {text, "ALTER DATABASE %I IS_TEMPLATE false"}
 
 
 @given(TEXT)
@@ -121,8 +121,8 @@ def test_the_role_is_fenced_and_limited_before_its_database_is_made() -> None:
         'ALTER DATABASE "shop_data" OWNER TO "shop_user";',
         'REVOKE ALL ON DATABASE "shop_data" FROM PUBLIC;',
         "\\connect 'shop_data'",
-        'ALTER SCHEMA public OWNER TO "shop_user";',
-        'CREATE EXTENSION IF NOT EXISTS "pg_trgm";',
+        access.own_public("shop_user").rstrip("\n"),
+        create_extension("pg_trgm").rstrip("\n"),
     ]
     places = [lines.index(line) for line in order]
     assert places == sorted(places)
@@ -229,7 +229,7 @@ def test_an_entry_under_another_name_for_the_same_database_or_role_is_forgotten(
 
 
 def test_a_database_and_its_role_are_dropped_and_their_entry_last() -> None:
-    assert access.drop(application()) == (
+    assert access.drop(application()) == no_template("shop_data") + (
         'DROP DATABASE IF EXISTS "shop_data";\n'
         'DROP ROLE IF EXISTS "shop_user";\n'
         "DELETE FROM dbserver.application WHERE name = 'shop';\n"
@@ -254,3 +254,9 @@ def test_every_difference_is_asked_for_in_words() -> None:
         assert [constant for constant in constants(query) if text in constant]
     assert literal("pg_trgm") in query
     assert query.count(";") == 1
+
+
+def test_a_schema_public_that_its_owner_has_dropped_is_nobody_s() -> None:
+    assert access.own_public("it's") == (
+        "SELECT format('ALTER SCHEMA public OWNER TO %I', 'it''s') FROM pg_namespace WHERE nspname = 'public' \\gexec\n"
+    )

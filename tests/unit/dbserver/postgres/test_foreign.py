@@ -1,12 +1,12 @@
 """What a file of elsewhere runs as."""
 
-from dbserver.postgres import foreign
+from dbserver.postgres import dump, foreign
 
 
 def test_psql_runs_as_nobody_and_reads_its_input_alone() -> None:
     assert foreign.psql("pg", "dbserver-restore shop", "shop__r", "shop__r") == [
         "docker", "exec", "-i", "--user", "65534:65534", "--env", "PGAPPNAME=dbserver-restore shop", "--env", "HOME=/",
-        "--env", "PGOPTIONS=-c synchronous_commit=off", "--env", "LC_ALL=C", "pg", "psql", "-X", "-q",
+        "--env", "LC_ALL=C", "pg", *dump.FASTER, "psql", "-X", "-q",
         "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-", "--no-password",
         "-U", "shop__r", "--dbname=dbname='shop__r'",
     ]  # fmt: skip

@@ -125,3 +125,12 @@ def test_which_settings_take_a_restart_is_for_the_server_to_say() -> None:
         " WHERE pending_restart OR (context = 'postmaster' AND lower(name) IN ('max_connections', 'it''s'));\n"
     )
     assert "lower(name) IN (NULL)" in sql.restarting([])
+
+
+def test_an_extension_is_made_where_it_asks_to_be_and_else_in_public() -> None:
+    # Whatever comes first on the search path: that is PostgreSQL's own schema.
+    assert sql.create_extension("pg_trgm") == (
+        "SELECT format('CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', 'pg_trgm', coalesce((SELECT v.schema"
+        " FROM pg_available_extension_versions v JOIN pg_available_extensions a"
+        " ON a.name = v.name AND a.default_version = v.version WHERE v.name = 'pg_trgm'), 'public')) \\gexec\n"
+    )

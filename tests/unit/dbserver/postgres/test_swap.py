@@ -34,6 +34,8 @@ def test_a_database_beside_is_noted_under_the_name_that_it_gets() -> None:
 
 def test_what_is_forgotten_is_dropped_with_its_role_and_its_note() -> None:
     assert swap.forget("it's") == (
+        "SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database"
+        " WHERE datistemplate AND datname = 'it''s' \\gexec\n"
         'DROP DATABASE IF EXISTS "it\'s" WITH (FORCE);\nDROP ROLE IF EXISTS "it\'s";\n'
         "DELETE FROM dbserver.database WHERE name = 'it''s';\n"
     )

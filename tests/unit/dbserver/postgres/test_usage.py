@@ -9,8 +9,9 @@ def test_it_is_asked_through_the_local_socket_in_one_command() -> None:
     argv = usage.ask("c", "dbadmin")
     assert argv[:4] == ["docker", "exec", "-i", "c"]
     assert "/var/lib/postgresql/data" in argv[6]
-    assert argv[8:] == [
-        "env", "PGOPTIONS=-c synchronous_commit=local",
+    assert argv[8:10] == ["sh", "-c"]
+    assert argv[11:] == [
+        "env", "PGCLIENTENCODING=UTF8",
         "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-U", "dbadmin",
         "-d", "postgres",
     ]  # fmt: skip
@@ -18,7 +19,7 @@ def test_it_is_asked_through_the_local_socket_in_one_command() -> None:
 
 def test_the_one_that_asks_is_no_connection_and_templates_are_no_databases() -> None:
     assert "pid <> pg_backend_pid()" in usage.QUESTION
-    assert "NOT datistemplate" in usage.QUESTION
+    assert "datname NOT IN ('template0', 'template1')" in usage.QUESTION
 
 
 def test_a_reply_is_version_and_use() -> None:
