@@ -10,6 +10,7 @@ from typing import Any
 
 from dbserver import contract, execute
 from dbserver.declared import ROOT, backend, workspace_stack
+from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
 
 STATE = ROOT / ".state"
@@ -176,6 +177,28 @@ def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
     """Return the stack's outputs."""
     shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
     return dict(json.loads(shown))
+
+
+def mend_state(stack: str) -> bool:
+    """Take the state's backup where an update that was killed has left the state cut off; return whether it was.
+
+    What the newest step made and the backup lacks is found by its name, as after a lost state. Nothing is done while an
+    update is at work.
+    """
+    file = _stack_file(stack)
+    backup = file.with_name(f"{file.name}.bak")
+    cut_off = _local_backend() and file.exists() and not _whole(file)
+    if not cut_off or not _whole(backup) or not all(map(_stale, _locks(stack))):
+        return False
+    host.replace_file(file, backup.read_text(), file.stat().st_mode & 0o777)
+    return True
+
+
+def _whole(file: Path) -> bool:
+    try:
+        return isinstance(json.loads(file.read_text()), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def release_stale_lock(stack: str) -> list[int]:

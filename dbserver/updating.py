@@ -22,6 +22,8 @@ CRASH_SECONDS = 3
 def update(declared: Declared, tell: Callable[[str], None], *, override: bool, checkpoint: bool = True) -> None:
     """Bring the stack to what it declares, from every state. The caller holds its lock."""
     _remove_the_dead(declared, tell)
+    if engine.mend_state(declared.stack):
+        tell("the state was cut off by an update that was killed: its backup from the step before is taken")
     engine.select(declared.stack)
     for pid in engine.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")

@@ -169,6 +169,8 @@ def test_fault_17_a_command_that_dies_in_the_swap_locks_nobody_out(shop: Stack, 
     done = interrupted.killed(shop, "pg_terminate_backend(pid)", "restore", "shop",
                               backup, "--confirm", "shop")  # fmt: skip
     assert done.code < 0, done.text
+    # What the command had sent goes on in the server until it gives up; without that client it would still succeed.
+    shop.until(lambda: len(interrupted.programs(shop, "psql")) == 1, 30, what="the end of what the command left")
     client.communicate("", timeout=60)
     shop.until(lambda: not interrupted.sessions(shop), 20, what="the end of our sessions")
     assert rows(shop) == ALL

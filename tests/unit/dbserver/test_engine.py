@@ -556,3 +556,39 @@ def test_the_state_is_found_where_the_usual_variable_says(
     monkeypatch.setenv("PULUMI_BACKEND_URL", url.format(tmp_path))
     lock(tmp_path / ".pulumi")
     assert engine.release_stale_lock("dev") == [dead_pid()]
+
+
+def states(project: Path, text: str, backup: str | None) -> Path:
+    file = project / ".state" / ".pulumi" / "stacks" / "db-server" / "unit.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    if backup is not None:
+        file.with_name("unit.json.bak").write_text(backup)
+    return file
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 3, "chec', "[]"])
+def test_a_state_that_was_cut_off_is_the_backup_s_again(project: Path, text: str) -> None:
+    file = states(project, text, '{"version": 3}')
+    file.chmod(0o600)
+    assert engine.mend_state("unit")
+    assert file.read_text() == '{"version": 3}'
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "backup"), [('{"version": 3}', '{"version": 2}'), ("", None), ("", ""), ("", '{"version')]
+)
+def test_a_whole_state_is_left_alone_and_so_is_one_without_a_whole_backup(
+    project: Path, text: str, backup: str | None
+) -> None:
+    file = states(project, text, backup)
+    assert not engine.mend_state("unit")
+    assert file.read_text() == text
+
+
+def test_a_state_that_an_update_is_writing_is_left_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = states(project, "", '{"version": 3}')
+    monkeypatch.setattr(engine, "_locks", lambda _: [{"pid": 1, "hostname": "elsewhere"}])
+    assert not engine.mend_state("unit")
+    assert file.read_text() == ""
