@@ -10,8 +10,8 @@ from bench.figures import Comparison, Table, comparison_table
 from bench.ours import say
 from dbserver import contract, gap
 from dbserver.readiness import READY_SECONDS
-from tests.integration.installation import Installation
-from tests.integration.stack import Stack
+from tests.support.installation import Installation
+from tests.support.stack import Stack
 
 NOTE = (
     "Seconds in which a client that connects anew every 10 ms got no answer, on the same installation: PostgreSQL 15 "

@@ -16,7 +16,7 @@ from dbserver.applications import COLOURS
 from dbserver.postgres import commands as postgres
 from dbserver.postgres import scram
 from dbserver.postgres.sql import identifier, literal
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 MANY = 100
 POOL_SIZE = 1

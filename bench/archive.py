@@ -18,9 +18,9 @@ from bench.commands import MeasurementError
 from bench.figures import Comparison, Table, comparison_table, spread, verdict
 from bench.ours import Ours, say
 from dbserver import moment
-from tests.integration.lost import lose, rescuing
-from tests.integration.stack import Stack
-from tests.integration.test_encryption import public, written
+from tests.support.keys import public, written
+from tests.support.lost import lose, rescuing
+from tests.support.stack import Stack
 
 SCALE = 10
 ON, SYNCHRONOUS = {"enabled": True}, {"enabled": True, "synchronous": True}

@@ -16,7 +16,7 @@ from bench.ours import Ours, say
 from dbserver.backups import manifest as manifests
 from dbserver.postgres import swap
 from dbserver.units import MIB
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 MEGABYTES = 1024
 FEW, MANY = 10, 60

@@ -14,7 +14,7 @@ from bench.figures import Comparison, Table, comparison_table, spread
 from bench.operations import gaps
 from bench.ours import Ours, say
 from dbserver import contract
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 RESOURCES = 200
 SECONDS_AT_MOST = 0.3

@@ -5,7 +5,7 @@ import sys
 
 from bench import commands, processes
 from dbserver import contract
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 UP = ("up", "--yes", "--skip-preview", "--non-interactive", "--color", "never")
 PREVIEW = ("preview", "--expect-no-changes", "--non-interactive", "--color", "never")

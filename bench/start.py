@@ -15,7 +15,8 @@ from bench.figures import Comparison, Table, comparison_table
 from bench.ours import Ours, say
 from dbserver import contract
 from dbserver.docker import images
-from tests.integration.stack import Stack, free_port
+from tests.support.ports import free_port
+from tests.support.stack import Stack
 from tools import compose, machine
 from tools.steps import Steps
 

@@ -17,7 +17,7 @@ from bench.start import Theirs
 from dbserver import contract
 from dbserver.postgres import commands as postgres
 from dbserver.postgres.sql import create_database
-from tests.integration.stack import Stack
+from tests.support.stack import Stack
 
 FEW, MANY = 20, 200
 CONNECTIONS = 50

@@ -89,10 +89,11 @@ def _environment(
     settings: Settings, entry: ApplicationSettings, hosts: dict[str, str], password: str, redis_password: str
 ) -> dict[str, str]:
     tenant = redis_password if settings.redis.access == "password" else None
-    return environment(_entry(entry), hosts, password or "", tenant)
+    return environment(known(entry), hosts, password or "", tenant)
 
 
-def _entry(entry: ApplicationSettings) -> Entry:
+def known(entry: ApplicationSettings) -> Entry:
+    """Return an application as both rooms know it."""
     return Entry(
         name=entry.name,
         database=entry.database_name,
@@ -104,24 +105,31 @@ def _entry(entry: ApplicationSettings) -> Entry:
     )
 
 
-def _application(settings: Settings, entry: ApplicationSettings, postgres: Postgres) -> Application:
-    known = _entry(entry)
-    properties = {
-        # The server's own resource passes its container on, so that this one waits for its answer.
-        "container": postgres.server.container,
-        "adminUser": settings.postgres.admin_user,
-        "name": known.name,
-        "database": known.database,
-        "role": known.role,
-        "poolSize": known.pool_size,
-        "instances": known.instances,
-        "redisDatabase": known.redis_database,
-        "redisPrefix": known.redis_prefix,
+def properties(entry: ApplicationSettings, container: str | pulumi.Output[str], admin_user: str) -> dict[str, Any]:
+    """Return what the provider makes the role and the database of."""
+    application = known(entry)
+    return {
+        "container": container,
+        "adminUser": admin_user,
+        "name": application.name,
+        "database": application.database,
+        "role": application.role,
+        "poolSize": application.pool_size,
+        "instances": application.instances,
+        "redisDatabase": application.redis_database,
+        "redisPrefix": application.redis_prefix,
         "extensions": sorted(entry.extensions),
         "settings": entry.settings,
-        "givenPassword": pulumi.Output.secret(entry.password) if entry.password else "",
+        "givenPassword": entry.password or "",
         "passwordVersion": entry.password_version,
         "keepPassword": entry.keep_password,
     }
+
+
+def _application(settings: Settings, entry: ApplicationSettings, postgres: Postgres) -> Application:
+    # The server's own resource passes its container on, so that this one waits for its answer.
+    wanted = properties(entry, postgres.server.container, settings.postgres.admin_user)
+    if entry.password:
+        wanted["givenPassword"] = pulumi.Output.secret(entry.password)
     secret = ["password", "redis_password", "givenPassword"]
-    return Application(entry.name, properties, pulumi.ResourceOptions(additional_secret_outputs=secret))
+    return Application(entry.name, wanted, pulumi.ResourceOptions(additional_secret_outputs=secret))

@@ -48,16 +48,18 @@ class Outcome:
 
 
 def tiers(arguments: Sequence[str]) -> list[Tier]:
-    """Return the tiers in their order; `--full` adds the long forms, other arguments are for the last one's pytest."""
+    """Return the tiers in their order; `--full` adds the long forms, other arguments are for real servers' tests."""
     full, others = "--full" in arguments, [each for each in arguments if each != "--full"]
     long = ["-m", "", "--timeout", "3600"] if full else []
-    real = (*PYTEST, "tests/integration", "tests/faults", "-n", "4", "--dist", "loadscope", "--no-loadscope-reorder")
+    # More of them than processors: much of a test is a wait. A module's tests share what it has made, in one of them.
+    real = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder", "--durations", "10", *long, *others)
     return [
         Tier("format", ("ruff", "format", "--check", "."), 10),
         Tier("lint", ("ruff", "check", "."), 10),
         Tier("types", ("mypy", "."), 40),
         Tier("unit", (*PYTEST, "tests/unit", "-n", "2"), 60),
-        Tier("integration", (*real, "--durations", "10", *long, *others), 3600 if full else 600),
+        Tier("servers", (*PYTEST, "tests/integration/servers", *real), 1800 if full else 240),
+        Tier("engine", (*PYTEST, "tests/integration/engine", "tests/faults", *real), 5400 if full else 360),
     ]
 
 

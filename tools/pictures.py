@@ -16,7 +16,9 @@ from rich.console import Console, RenderableType
 from rich.markdown import Markdown
 from rich.text import Text
 
-from tests.integration.stack import ROOT, Stack, run
+from tests.support.commands import run
+from tests.support.project import ROOT
+from tests.support.stack import Stack
 
 DIRECTORY = ROOT / "docs" / "pictures"
 WIDTH = 110

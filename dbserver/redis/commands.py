@@ -11,6 +11,8 @@ ADMIN_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ADMIN_FILE}"
 ACL_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
 # The exit status of load_rules where Redis took the rules and did not list them.
 LOADED = 9
+# The master waits so long for more replicas before it sends its data; a backup sets it to nothing.
+SYNC_DELAY = "repl-diskless-sync-delay"
 _AS_ADMIN = f'REDISCLI_AUTH=$(cat {ADMIN_FILE}) redis-cli --user "$0" -e'
 
 

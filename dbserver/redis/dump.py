@@ -14,7 +14,7 @@ from dbserver.redis import commands
 FILE = "dump.rdb"
 TRANSFER_SECONDS = 3600
 # The master waits for more replicas before it begins, 5 s by default; nobody else replicates from this server.
-AT_ONCE = ("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+AT_ONCE = ("CONFIG", "SET", commands.SYNC_DELAY, "0")
 
 RESIZE = 0xFB
 AUXILIARY = re.compile(r"AUX FIELD ([\w-]+) = '(.*)'")

@@ -22,9 +22,9 @@ from tests.endurance.ground import Ground
 from tests.endurance.operations import OPERATIONS, restore, restore_a_moment, roll_back
 from tests.endurance.report import Report
 from tests.endurance.steps import APPLICATIONS, Step, sequence
-from tests.integration.archived import archiver, begun
-from tests.integration.shop import backups
-from tests.integration.stack import Stack
+from tests.support.archived import archiver, begun
+from tests.support.shop import backups
+from tests.support.stack import Stack
 
 GIB = 1024**3
 DATA_DISK, BACKUP_DISK = 4 * GIB, GIB // 2

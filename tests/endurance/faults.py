@@ -12,11 +12,11 @@ from tests.endurance import machine
 from tests.endurance.ground import Act, Ground
 from tests.endurance.steps import Step
 from tests.endurance.writers import COLOURS
-from tests.faults import interrupted
-from tests.faults.disk import KIB, filled
-from tests.integration.archived import archiver
-from tests.integration.shop import backups
-from tests.integration.stack import run
+from tests.support import interrupted
+from tests.support.archived import archiver
+from tests.support.commands import run
+from tests.support.disk import KIB, filled
+from tests.support.shop import backups
 
 # Up to which of its steps a verb is killed: so many it has at least.
 STEPS = {"backup": 30, "restore": 80, "rollback": 25, "prune": 12, "offsite": 40}

@@ -12,8 +12,9 @@ from dbserver.postgres import swap
 from tests.endurance.judge import Origin, Row, Write, judge, lost_increments, required
 from tests.endurance.steps import APPLICATIONS, Step
 from tests.endurance.writers import Writers
-from tests.integration.shop import backups
-from tests.integration.stack import Ran, Stack
+from tests.support.commands import Ran
+from tests.support.shop import backups
+from tests.support.stack import Stack
 
 # A recovery that takes longer counts as none.
 SECONDS_AT_MOST = 120

@@ -8,9 +8,10 @@ import psutil
 
 from dbserver.archive.plan import SLOT
 from tests.endurance.ground import Ground
-from tests.faults import interrupted
-from tests.integration.archived import archiver
-from tests.integration.stack import Stack, run
+from tests.support import interrupted
+from tests.support.archived import archiver
+from tests.support.commands import run
+from tests.support.stack import Stack
 
 SESSIONS = f"""
 SELECT usename, datname, application_name, state FROM pg_stat_activity

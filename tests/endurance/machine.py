@@ -16,16 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from dbserver import contract
 from dbserver.docker import images
-from tests.integration.stack import run
+from tests.support.commands import run
+from tests.support.leftovers import PREFIX, left_by_a_crash, process_name
 from tools import docker_engine
 from tools.machine import here
 from tools.steps import Steps
 
-PREFIX = "dbs-endure-"
 PROGRAMS = ("docker", "dockerd", "ip", "mkfs.ext4", "mount", "setpriv", "unshare")
 NAMESPACES = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
               "--mount-proc"]  # fmt: skip
@@ -49,10 +47,10 @@ def lacking() -> str:
 @contextmanager
 def directory() -> Iterator[Path]:
     """Give a directory; remove those of runs that were killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if not psutil.pid_exists(int(path.name.removeprefix(PREFIX).partition("-")[0])):
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*-machine-*"):
+        if left_by_a_crash(path.name):
             shutil.rmtree(path, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix=f"{process_name()}-machine-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tests.endurance.judge import Write
-from tests.integration.stack import Stack, run
+from tests.support.commands import run
+from tests.support.stack import Stack
 
 COLOURS = ("blue", "green")
 CONNECTIONS = 2  # of each pool

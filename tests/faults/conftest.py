@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.disk import mounted
 from tests.integration.conftest import _clean_host, _interruptible, stack
-from tests.integration.shop import opened
-from tests.integration.stack import Stack
+from tests.support.disk import mounted
+from tests.support.shop import opened
+from tests.support.stack import Stack
 
 __all__ = ["_clean_host", "_interruptible", "shop", "stack"]
 

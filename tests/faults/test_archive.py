@@ -8,9 +8,10 @@ import pytest
 
 from dbserver import moment as moments
 from dbserver.archive.contents import PARTIAL
-from tests.integration.archived import archive, archived, archiver, line
-from tests.integration.moments import Writer
-from tests.integration.stack import Stack, run
+from tests.support.archived import archive, archived, archiver, line
+from tests.support.commands import run
+from tests.support.moments import Writer
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.full  # a minute and a half: segments are damaged, the archive killed
 

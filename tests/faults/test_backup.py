@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import disk, interrupted
-from tests.integration.shop import backed_up, backups
-from tests.integration.stack import Ran, Stack
+from tests.support import disk, interrupted
+from tests.support.commands import Ran
+from tests.support.shop import backed_up, backups
+from tests.support.stack import Stack
 
 BULK = (
     "DROP TABLE IF EXISTS bulk; CREATE TABLE bulk AS"

@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from dbserver import moment as moments
-from tests.integration.archived import archive, archived, archiver, line
-from tests.integration.stack import Stack, run
+from tests.support.archived import archive, archived, archiver, line
+from tests.support.commands import run
+from tests.support.stack import Stack
 
 FAILED = 1
 BALLAST = "$PGDATA/ballast"

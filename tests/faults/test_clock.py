@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dbserver import moment as moments
-from tests.faults.shifted import Clock
-from tests.integration.archived import archive, archived, archiver, line
-from tests.integration.stack import Stack
+from tests.support.archived import archive, archived, archiver, line
+from tests.support.shifted import Clock
+from tests.support.stack import Stack
 
 USAGE = 2
 pytestmark = pytest.mark.full

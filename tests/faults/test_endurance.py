@@ -6,7 +6,9 @@ import pytest
 
 from tests.endurance.ground import Ground
 from tests.endurance.steps import APPLICATIONS
-from tests.integration.stack import ROOT, Stack, run
+from tests.support.commands import run
+from tests.support.project import ROOT
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.full  # four minutes: a machine of its own under load and faults
 

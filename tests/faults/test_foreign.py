@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from tests.integration.stack import Ran, Stack, run
+from tests.support.commands import Ran, run
+from tests.support.stack import Stack
 
 ELSEWHERE = """
 CREATE ROLE stranger; CREATE ROLE reader;

@@ -13,8 +13,8 @@ from dbserver.backups import proof
 from dbserver.backups.manifest import FILE
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError
-from tests.integration.shop import backed_up, backups
-from tests.integration.stack import Stack
+from tests.support.shop import backed_up, backups
+from tests.support.stack import Stack
 
 SHORT, LONG = 60, 600
 REGIONS = 16

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.faults import interrupted
-from tests.integration.shop import as_role, backed_up, forget_kept, restored
-from tests.integration.stack import Stack
+from tests.support import interrupted
+from tests.support.shop import as_role, backed_up, forget_kept, restored
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.full  # a minute and a half: verbs are killed at their steps
 

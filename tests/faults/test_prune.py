@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import interrupted
 from tests.faults.test_kills import each_step
-from tests.integration.shop import backed_up, backups
-from tests.integration.stack import Stack
+from tests.support import interrupted
+from tests.support.shop import backed_up, backups
+from tests.support.stack import Stack
 
 RULES = ("--keep-last", "1", "--minimum", "1")
 EVERY = 6

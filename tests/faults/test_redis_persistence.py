@@ -5,7 +5,6 @@ holds at an instant, caches left out, is what the next start finds.
 """
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from dbserver.contract import INNER_CONFIG, REDIS, config_path
 from dbserver.docker import images
 from dbserver.redis import settings
 from dbserver.redis.settings import Persistence
-from tests.faults.disk import KIB, filled
-from tests.integration.stack import PREFIX, run
+from tests.support.commands import run
+from tests.support.disk import KIB, filled
+from tests.support.leftovers import process_name
 
 MEMORY = 128 * 1024 * 1024
 _numbers = itertools.count(1)
@@ -32,7 +32,7 @@ class Redis:
     persistence: Persistence
 
     def __post_init__(self) -> None:
-        self.name = f"{PREFIX}-{os.getpid()}-persistence-{next(_numbers)}"
+        self.name = f"{process_name()}-persistence-{next(_numbers)}"
         self.disks = [self.directory / "disk.img"]
         config = self.directory / "config"
         config.mkdir()

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import damage, disk, interrupted
-from tests.integration.shop import as_role, backed_up, backups, forget_kept, manifest, restored, rows
-from tests.integration.stack import Ran, Stack
+from tests.support import damage, disk, interrupted
+from tests.support.commands import Ran
+from tests.support.shop import as_role, backed_up, backups, forget_kept, manifest, restored, rows
+from tests.support.stack import Stack
 
 ALL = ["1000", "3"]
 CHECKED = """

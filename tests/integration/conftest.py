@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.stack import Stack, left_by_a_crash, remove_from_docker
+from tests.support.leftovers import remove_what_crashes_left
+from tests.support.lending import Lender, Lent
+from tests.support.stack import Stack
 from tools import compose, machine
 from tools.steps import Steps
 
@@ -24,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_host() -> None:
-    remove_from_docker(left_by_a_crash)
+    remove_what_crashes_left()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,13 +65,33 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[[str], Stack]]:
         one.remove()
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack that the tests of a module share: they leave it as they found it."""
-    made = Stack(tmp_path_factory.mktemp("shared"))
-    made.start().ok()
+@pytest.fixture(scope="session")
+def lender() -> Iterator[Lender]:
+    """The running stacks of this process."""
+    made = Lender()
     yield made
-    made.remove()
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def lent(lender: Lender, request: pytest.FixtureRequest) -> Iterator[Lent]:
+    """A running stack without applications, whose Redis takes clients without a password."""
+    with lender.lend("open", request.session) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def fenced(lender: Lender, request: pytest.FixtureRequest) -> Iterator[Lent]:
+    """A running stack without applications, whose Redis asks every client for a password."""
+    with lender.lend("password", request.session) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def shared(lender: Lender, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """A running stack with all defaults, for the tests of a module that ask the engine."""
+    with lender.lend("plain", request.session) as stack:
+        yield stack
 
 
 @pytest.fixture

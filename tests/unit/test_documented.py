@@ -10,8 +10,8 @@ import tests.endurance.__main__ as endurance
 from dbserver.cli.options import commands
 from dbserver.diagnosis.causes import CAUSES
 from tests.documented import INLINE, ROOT, all_typed, beginning, calls, documents, lines, parse
-from tests.integration.injections import INJECTIONS
-from tests.integration.test_documented_commands import SESSIONS
+from tests.integration.engine.test_documented_commands import SESSIONS
+from tests.support.injections import INJECTIONS
 from tools import troubleshooting
 
 ADOPT = "test_adopt.py::test_adopted_taken_back_killed_half_way_and_adopted_for_good"
@@ -161,8 +161,8 @@ def test_no_exception_is_left_of_a_command_that_no_document_has() -> None:
 @pytest.mark.parametrize("command", ELSEWHERE)
 def test_a_test_that_is_named_for_a_command_exists_and_has_its_words(command: str) -> None:
     file, _, name = ELSEWHERE[command].partition("::")
-    source = (ROOT / "tests" / "integration" / file).read_text()
-    assert f"def {name}(" in source
+    sources = [path.read_text() for path in (ROOT / "tests" / "integration").glob(f"*/{file}")]
+    (source,) = [text for text in sources if f"def {name}(" in text]
     words = [call[0] if call[0] != "dbserver" else call[1] for call in calls(command)]
     helpers = {"restore-database.sh": r"restore-database\.sh|\brestored\(", "start.sh": r"\.start\("}
     wanted = [helpers.get(word, re.escape(word)) for word in [*words, *FLAG.findall(command.partition("--stack")[0])]]

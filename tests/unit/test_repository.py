@@ -84,7 +84,7 @@ def test_no_link_is_committed_it_would_lead_to_a_place_of_one_machine() -> None:
 
 
 def test_every_known_fault_that_loses_data_has_a_test_of_its_number() -> None:
-    faults = "".join(text for name, text in TEXTS.items() if name.startswith("tests/faults/"))
+    faults = "".join(text for name, text in TEXTS.items() if name.startswith(("tests/faults/", "tests/support/")))
     named = re.findall(r"def test_faults?_([\d_and]+)_[a-z]|\"fault (\d+): ", faults)
     assert {int(number) for names in named for number in re.findall(r"\d+", "".join(names))} == set(range(1, 26))
 

@@ -1,4 +1,4 @@
-"""What a comment needs before anything is asked; the rest is in tests/integration/test_comment.py."""
+"""What a comment needs before anything is asked; the rest is in tests/integration/servers/test_comment.py."""
 
 from pathlib import Path
 

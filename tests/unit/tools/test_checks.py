@@ -12,25 +12,26 @@ from tools.checks import Failure, Outcome, Tier
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="1" tests="3">
-<testcase classname="tests.integration.test_start" name="test_a" time="1"/>
-<testcase classname="tests.integration.test_start" name="test_b[x/y]" time="1">
+<testcase classname="tests.integration.engine.test_start" name="test_a" time="1"/>
+<testcase classname="tests.integration.engine.test_start" name="test_b[x/y]" time="1">
 <failure message="assert">it is 2</failure><system-out>printed</system-out></testcase>
 <testcase classname="tests.faults.test_disk" name="test_c" time="1"><error message="setup">no stack</error></testcase>
 </testsuite></testsuites>
 """
 FAILED = [
-    Failure("tests/integration/test_start.py::test_b[x/y]", "it is 2\nprinted"),
+    Failure("tests/integration/engine/test_start.py::test_b[x/y]", "it is 2\nprinted"),
     Failure("tests/faults/test_disk.py::test_c", "no stack"),
 ]
 
 
 def test_the_long_forms_are_asked_for_and_other_arguments_go_to_the_tests_on_real_servers() -> None:
     usual, full = checks.tiers(["-k", "drift"]), checks.tiers(["--full"])
-    assert [tier.name for tier in usual] == ["format", "lint", "types", "unit", "integration"]
-    assert usual[-1].argv[-2:] == ("-k", "drift")
-    assert "-m" not in usual[-1].argv[3:]
-    assert full[-1].argv[-4:] == ("-m", "", "--timeout", "3600")
-    assert [tier.argv for tier in usual[:-1]] == [tier.argv for tier in full[:-1]]
+    assert [tier.name for tier in usual] == ["format", "lint", "types", "unit", "servers", "engine"]
+    for short, long in zip(usual[-2:], full[-2:], strict=True):
+        assert short.argv[-2:] == ("-k", "drift")
+        assert "-m" not in short.argv[3:]
+        assert long.argv[-4:] == ("-m", "", "--timeout", "3600")
+    assert [tier.argv for tier in usual[:-2]] == [tier.argv for tier in full[:-2]]
 
 
 def test_the_budgets_of_the_usual_run_are_twelve_minutes() -> None:

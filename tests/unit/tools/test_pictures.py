@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.integration.stack import ROOT
+from tests.support.project import ROOT
 from tools import pictures
 
 README = (ROOT / "README.md").read_text()

@@ -105,6 +105,17 @@ def test_the_order_in_which_redis_tells_of_users_is_no_difference(there: Program
     assert look(DECLARED) == before
 
 
+def test_neither_the_order_of_redis_settings_nor_what_a_backup_sets_is_a_difference(there: Programs) -> None:
+    others = "hz\n10\nrepl-diskless-sync-delay\n5\n"
+    there.answer("redis-cli", REDIS_SAYS.replace("maxmemory\n0\n", f"maxmemory\n0\n{others}"))
+    before = look(DECLARED)
+    turned = "repl-diskless-sync-delay\n0\nhz\n10\nmaxmemory\n0\n"
+    there.answer("redis-cli", REDIS_SAYS.replace("maxmemory\n0\n", turned))
+    assert look(DECLARED) == before
+    there.answer("redis-cli", REDIS_SAYS.replace("maxmemory\n0\n", turned.replace("hz\n10", "hz\n11")))
+    assert record.differing(before, look(DECLARED)) == ["Redis's settings"]
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
@@ -114,6 +125,7 @@ def test_the_order_in_which_redis_tells_of_users_is_no_difference(there: Program
         ("redis-cli", Failed("NOAUTH Authentication required.")),
         ("redis-cli", FILE + "LOADING Redis is loading the dataset in memory\n"),
         ("redis-cli", REDIS_SAYS.replace(TOLD, "")),
+        ("redis-cli", REDIS_SAYS.replace("maxmemory\n0\n", "maxmemory\n0\nhz\n")),  # a name without a value
     ],
 )
 def test_a_server_that_does_not_answer_leaves_the_look_unfinished(there: Programs, words: str, answer: Any) -> None:

@@ -1,8 +1,8 @@
 """What each recorded preview shall be judged as: name of a change -> its cost. Without a running server.
 
-The files in `recorded` are what the real engine printed: `python -m pytest tests/integration/test_preview.py -m full`
-with RECORD_PREVIEWS=1 records them anew. Of a step its op, urn, reasons and states' inputs and outputs are kept; names,
-directories, ports and ids of the machine are replaced.
+The files in `recorded` are what the real engine printed: `RECORD_PREVIEWS=1 python -m pytest -m full
+tests/integration/engine/test_preview.py` records them anew. Of a step its op, urn, reasons and states' inputs and
+outputs are kept; names, directories, ports and ids of the machine are replaced.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,186 @@
+"""What deploy pipelines get: `env`, `list` and `info`, used by real clients in throwaway containers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run
+from tests.support.stack import Stack
+
+HOSTILE = {
+    "quotes": """ it's "so" 100%d \\n\\\\ #1 @a:b/c?d=e&f """,
+    "shell": "$HOME ${IFS} $(touch /tmp/pwned) `touch /tmp/pwned` !! ~ * [a-z] {1,2}",
+    "signs": "'\"\\$`;|<>&()=^,.-+_'; DROP ROLE signs; --",
+}
+PASSWORDS = {**HOSTILE, "plain": None}
+NAMES = {
+    "DATABASE_URL",
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASSWORD",
+    "REDIS_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Applications whose passwords were given, as secrets, and one whose was generated; every statement is logged."""
+    made = Stack(tmp_path_factory.mktemp("pipeline"))
+    made.configure(redis={"access": "password"}, postgres={"settings": {"log_statement": "all"}})
+    made.declare(*({"name": name, "poolSize": 1 + number} for number, name in enumerate(PASSWORDS)))
+    made.pulumi("stack", "init", made.name).ok()
+    for number, password in enumerate(HOSTILE.values()):
+        path = f"db-server:applications[{number}].password"
+        made.pulumi("config", "set", "--secret", "--path", path, stdin=password).ok()
+    made.start().ok()
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def files(pipeline: Stack) -> Path:
+    """What `env` printed, a file per application and form."""
+    directory = pipeline.directory / "env"
+    directory.mkdir()
+    for name in PASSWORDS:
+        for form in ("dotenv", "shell"):
+            printed = pipeline.script("dbserver", "env", name, "--format", form).ok()
+            assert printed.err == ""
+            (directory / f"{name}.{form}").write_text(printed.out)
+    return directory
+
+
+def test_psql_and_redis_cli_connect_with_what_env_printed(pipeline: Stack, files: Path) -> None:
+    """Sourced by a POSIX shell in a throwaway container; nothing in a password is run."""
+    into = ("-v", f"{files}:/env:ro")
+    ask = "psql -XAtq \"$DATABASE_URL\" -c 'SELECT current_user, current_database()' || echo REFUSED"
+    parts = "export PGPASSWORD=$DB_PASSWORD; psql -XAtq -h $DB_HOST -p $DB_PORT -U $DB_USER -d $DB_NAME -c 'SELECT 1'"
+    loop = 'for file in /env/*; do ( echo "${file#/env/}"; set -a; . "$file"; set +a; %s ) 2>&1; done; ls /tmp/pwned'
+    postgres = pipeline.client(loop % f"{ask}; {parts}", *into).out
+    keys = 'redis-cli -e --no-auth-warning -u "$REDIS_URL" SET "$DB_NAME:k" v'
+    ping = 'redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" ping'
+    redis = pipeline.client(loop % f"{keys}; {ping}", *into, server="redis").out
+    both = [(name, form) for name in sorted(PASSWORDS) for form in ("dotenv", "shell")]
+    assert postgres == "".join(f"{name}.{form}\n{name}|{name}\n1\n" for name, form in both)
+    assert redis == "".join(f"{name}.{form}\nOK\nPONG\n" for name, form in both)
+
+
+def test_a_sourced_password_is_the_given_one(pipeline: Stack, files: Path) -> None:
+    for shell in ("sh", "bash"):
+        for name, password in HOSTILE.items():
+            for form in ("dotenv", "shell"):
+                argv = [shell, "-c", 'set -a; . "$1"; printf %s "$DB_PASSWORD"', shell, str(files / f"{name}.{form}")]
+                assert run(*argv).ok().out == password, f"{shell} {form}"
+    assert not Path("/tmp/pwned").exists()
+    assert pipeline.variables("quotes")["DB_PASSWORD"] == HOSTILE["quotes"]
+
+
+def test_dockers_env_file_takes_plain_values(pipeline: Stack, files: Path) -> None:
+    env = ("--env-file", str(files / "plain.dotenv"))
+    assert pipeline.client('psql -XAtq "$DATABASE_URL" -c "SELECT 1"', *env).ok().out == "1\n"
+    assert (
+        pipeline.client('redis-cli -u "$REDIS_URL" --no-auth-warning SET plain:k v', *env, server="redis").ok().out
+        == "OK\n"
+    )
+
+
+def test_json_and_the_output_hold_the_same_variables(pipeline: Stack) -> None:
+    found = pipeline.variables("plain")
+    assert set(found) == NAMES
+    assert found == pipeline.output("applications")["plain"]
+    assert found["REDIS_URL"].startswith("redis://plain:")
+    assert (found["DB_PORT"], found["REDIS_PORT"]) == ("5432", "6379")
+
+
+def test_github_gets_a_file_and_masks(pipeline: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "github"
+    without = {key: value for key, value in pipeline.env().items() if key != "GITHUB_ENV"}
+    assert pipeline.script("dbserver", "env", "plain", "--format", "github", env=without).code == 2
+    done = pipeline.script("dbserver", "env", "quotes", "--format", "github", env={**without, "GITHUB_ENV": str(file)})
+    lines = file.read_text().splitlines()
+    assert f"DB_PASSWORD={HOSTILE['quotes']}" in lines
+    assert {line.partition("=")[0] for line in lines} == NAMES
+    assert done.ok().out.splitlines()[0] == f"::add-mask::{HOSTILE['quotes'].replace('%', '%25')}"
+
+
+def test_an_unknown_application_is_named_with_those_that_are_known(pipeline: Stack) -> None:
+    for verb in ("env", "info", "redis-cli"):
+        done = pipeline.script("dbserver", verb, "nobody")
+        assert done.code == 2, done.text
+        assert "there is no application nobody" in done.err
+        assert "plain, quotes, shell, signs" in done.err
+        assert done.out == ""
+
+
+def test_list_and_info_tell_of_each_application(pipeline: Stack) -> None:
+    listed = json.loads(pipeline.script("dbserver", "list", "--format", "json").ok().out)["applications"]
+    assert [each["name"] for each in listed] == sorted(PASSWORDS)
+    assert {each["name"]: each["connection_limit"] for each in listed} == {
+        "quotes": 2,
+        "shell": 4,
+        "signs": 6,
+        "plain": 8,
+    }
+    for each in listed:
+        assert (each["owner"], each["exists"], each["connections"]) == (each["name"], True, 0)
+        assert each["size_bytes"] > 1_000_000
+    assert "plain" in pipeline.script("dbserver", "list").ok().out
+    assert pipeline.script("dbserver", "info", "plain", "--field", "connection_limit").ok().out == "8\n"
+    assert json.loads(pipeline.script("dbserver", "info", "plain", "--format", "json").ok().out)["role"] == "plain"
+    unknown = pipeline.script("dbserver", "info", "plain", "--field", "colour")
+    assert unknown.code == 2
+    assert "connection_limit" in unknown.err
+
+
+def test_no_password_stands_in_a_log_a_preview_an_output_or_the_state(pipeline: Stack) -> None:
+    known = pipeline.output("applications")
+    urls = [each[key] for each in known.values() for key in ("DATABASE_URL", "REDIS_URL")]
+    passwords = [each["DB_PASSWORD"] for each in known.values()]
+    secrets = [*passwords, *urls, *(json.dumps(each)[1:-1] for each in passwords), *(url.split("@")[0] for url in urls)]
+    secrets += [url.split("@")[0].rpartition(":")[2] for url in urls]
+    texts = {name: run("docker", "logs", name).text for name in (pipeline.postgres, pipeline.redis)}
+    assert "SCRAM-SHA-256$" not in texts[pipeline.postgres]
+    assert "CREATE DATABASE" in texts[pipeline.postgres], "statements are not logged: nothing was tested"
+    texts["preview"] = pipeline.pulumi("preview", "--diff", "--refresh").ok().text
+    texts["outputs"] = pipeline.pulumi("stack", "output").ok().text
+    for path in (pipeline.project / ".state").rglob("*"):
+        if path.is_file() and path.name != "passphrase":
+            texts[str(path)] = path.read_text(errors="replace")
+    assert any(path.endswith(f"{pipeline.name}.json") for path in texts)
+    for where, text in texts.items():
+        assert not [secret for secret in secrets if secret in text], where
+
+
+def test_neither_a_daemon_nor_a_server_is_needed_to_print_an_environment(pipeline: Stack) -> None:
+    nowhere = {**pipeline.env(), "DOCKER_HOST": f"unix://{pipeline.directory}/nobody.sock"}
+    printed = pipeline.script("dbserver", "env", "plain", "--format", "json", env=nowhere).ok()
+    assert json.loads(printed.out) == pipeline.variables("plain")
+
+
+def test_redis_cli_is_the_applications_tenant(pipeline: Stack) -> None:
+    script = "SET plain:greeting hello\nGET plain:greeting\nACL WHOAMI\n"
+    asked = pipeline.script("dbserver", "redis-cli", "plain", stdin=script)
+    assert (asked.code, asked.out.split()) == (0, ["OK", "hello", "plain"]), asked.text
+    other = pipeline.script("dbserver", "redis-cli", "quotes", "--", "GET", "plain:greeting")
+    assert (other.code, "NOPERM" in other.text) == (1, True), other.text
+    assert pipeline.script("dbserver", "redis-cli", "--", "ACL", "WHOAMI").ok().out.strip() == "dbadmin"
+
+
+@pytest.mark.full
+def test_no_password_is_shown_not_even_while_debugging(pipeline: Stack) -> None:
+    known = pipeline.variables("plain")
+    secrets = [known["DB_PASSWORD"], known["REDIS_URL"].split(":")[2].split("@")[0], pipeline.output("adminPassword")]
+    verbs = (
+        ["psql", "plain", "--", "-c", "SELECT 1"], ["redis-cli", "plain", "--", "ping"], ["status"],
+        ["connections"], ["list"], ["logs"], ["restart", "--yes"], ["drain", "plain", "blue"],
+    )  # fmt: skip
+    for verb in verbs:
+        text = pipeline.script("dbserver", verb[0], "--debug", *verb[1:]).ok().text
+        assert "docker" in text
+        assert [secret for secret in secrets if secret in text] == [], verb

@@ -1,0 +1,128 @@
+"""Every verb while the daemon, a server, Pulumi or the lock is missing: true exit codes, words that help."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from jsonschema import validate
+
+from dbserver.cli import main  # noqa: F401  importing it adds the verbs
+from dbserver.cli.options import commands
+from tests.support.commands import run
+from tests.support.lending import Lent
+from tests.support.project import ROOT
+from tests.support.stack import Stack
+from tests.unit.dbserver.preview.expected import DIRECTORY as RECORDED
+
+APPLICATION = "shop"
+DONE, USAGE, UNHEALTHY, LOCKED, REFUSED = 0, 2, 3, 4, 5
+ARGUMENTS = {
+    "info": [APPLICATION], "env": [APPLICATION], "drop": [APPLICATION, "--confirm", APPLICATION],
+    "drain": [APPLICATION, "blue"], "psql": [APPLICATION, "--", "-c", "SELECT 1"],
+    "redis-cli": [APPLICATION, "--", "ping"], "restart": ["--yes"], "completion": ["bash"],
+    "backup": [APPLICATION], "restore": [APPLICATION, "none", "--confirm", APPLICATION], "pin": ["none"],
+    "rollback": [APPLICATION, "--confirm", APPLICATION], "verify": ["none"], "unpin": ["none"],
+    "checkpoint": [APPLICATION, "--colour", "green", "--revision", "abc"], "prune": [APPLICATION, "--keep-last", "1"],
+    "drill": [APPLICATION, "none"], "guard": [str(RECORDED / "unchanged.json")],
+    "upgrade": ["postgres", "--to", "16", "--confirm", "postgres"],
+    "history": [APPLICATION], "rescue": ["--from", "file:///nowhere", "--identity", "none"],
+}  # fmt: skip
+VERBS = sorted(commands.commands)
+# They look into the backup directory alone, where there is no such backup; or lack what they take.
+FILES = {"pin": USAGE, "unpin": USAGE, "verify": USAGE, "offsite": USAGE, "rescue": USAGE}
+# The stack has no archive.
+FILES |= {"archive": USAGE, "history": USAGE}
+# The engine's state, where `env` finds passwords, has no application here: test_environment runs it without Docker.
+WITHOUT_DOCKER = {"env": USAGE, "completion": DONE, "backups": DONE, "schedule": DONE, "guard": DONE, **FILES}
+REDIS_DOWN = {
+    "status": UNHEALTHY, "doctor": UNHEALTHY, "connections": UNHEALTHY, "drain": UNHEALTHY, "redis-cli": UNHEALTHY,
+    "drift": UNHEALTHY, "drop": REFUSED, "restore": USAGE, "rollback": USAGE, "drill": USAGE,
+    "upgrade": USAGE, "adopt": USAGE,
+    **FILES,
+}  # fmt: skip
+POSTGRES_DOWN = {**REDIS_DOWN, "redis-cli": DONE, "psql": UNHEALTHY, "list": UNHEALTHY, "info": UNHEALTHY,
+                 "drop": UNHEALTHY, "backup": UNHEALTHY, "checkpoint": UNHEALTHY, "prune": UNHEALTHY,
+                 "restore": UNHEALTHY, "rollback": UNHEALTHY, "drill": UNHEALTHY, "upgrade": UNHEALTHY}  # fmt: skip
+# Those that change the stack or the servers wait for nobody.
+LOCKING = {"start": LOCKED, "stop": LOCKED, "restart": LOCKED, "drop": LOCKED, "upgrade": LOCKED}
+
+
+@pytest.fixture(scope="module")
+def stack(lent: Lent) -> Lent:
+    return lent.admit({"name": APPLICATION, "poolSize": 2})
+
+
+def judge(stack: Stack, verb: str, expected: int, **environment: str) -> None:
+    """Run a verb without a terminal and judge how it ends; a failure in JSON has its published shape."""
+    own = ARGUMENTS.get(verb, [])
+    if verb == "adopt":
+        own = ["--postgres", stack.postgres, "--redis", stack.redis]
+    form = ["--format", "json"] if any("--format" in option.opts for option in commands.commands[verb].params) else []
+    arguments = [*form, *own]
+    ended = stack.script("dbserver", verb, *arguments, env={**stack.env(), **environment})
+    assert ended.code == expected, ended.text
+    assert "Traceback" not in ended.text
+    assert "unexpected" not in ended.text
+    if expected != DONE:
+        assert ended.err or ended.out
+    if form and (verb != "env" or ended.code != DONE):
+        valid(ended.out.splitlines() if verb == "logs" and ended.code == DONE else [ended.out])
+
+
+def valid(printed: list[str]) -> None:
+    """Judge each JSON text by the schema that it names."""
+    for text in printed:
+        found = json.loads(text)
+        validate(found, json.loads((ROOT / "docs" / "reference" / "schemas" / f"{found['schema']}.json").read_text()))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dead_daemon_is_named(stack: Stack, verb: str) -> None:
+    judge(stack, verb, WITHOUT_DOCKER.get(verb, UNHEALTHY), DOCKER_HOST=f"unix://{stack.directory}/nobody.sock")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("start", "stop", "restart")])
+def test_a_redis_that_is_down_stops_only_the_verbs_that_need_it(stack: Stack, verb: str) -> None:
+    run("docker", "stop", stack.redis).ok()
+    judge(stack, verb, REDIS_DOWN.get(verb, DONE))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("start", "stop", "restart")])
+def test_a_postgres_that_is_down_stops_only_the_verbs_that_need_it(stack: Stack, verb: str) -> None:
+    run("docker", "start", stack.redis).ok()
+    run("docker", "stop", stack.postgres).ok()
+    judge(stack, verb, POSTGRES_DOWN.get(verb, DONE))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("down", ["postgres", "redis"])
+@pytest.mark.parametrize("verb", ["stop", "restart", "start"])
+def test_what_starts_and_stops_servers_does_so_where_one_is_down(stack: Stack, verb: str, down: str) -> None:
+    run("docker", "start", stack.postgres, stack.redis).ok()
+    # The image's entrypoint hears no signal: stopped before it has become the server, a container is killed after 60 s.
+    stack.until(lambda: not stack.sql_fails(), 60, what="an answer")
+    run("docker", "stop", stack.postgres if down == "postgres" else stack.redis).ok()
+    judge(stack, verb, DONE)
+    expected = DONE if verb != "stop" else UNHEALTHY
+    assert stack.script("dbserver", "status").code == expected
+
+
+@pytest.mark.parametrize("verb", ["status", "connections", "psql", "restart"])
+def test_operations_need_no_pulumi(stack: Stack, verb: str, tmp_path: Path) -> None:
+    run("docker", "start", stack.postgres, stack.redis).ok()
+    stack.until(lambda: not stack.sql_fails(), 60)
+    judge(stack, verb, DONE, DBSERVER_CACHE=str(tmp_path), PATH="/usr/bin:/bin")
+
+
+def test_while_another_operation_is_at_work_only_what_changes_the_servers_waits(stack: Stack) -> None:
+    run("docker", "start", stack.postgres, stack.redis).ok()
+    holder = stack.popen("flock", str(stack.project / ".state" / "locks" / f"{stack.name}.lock"), "sleep", "120")
+    try:
+        stack.until(lambda: stack.script("dbserver", "stop").code == LOCKED, 20, what="the lock")
+        for verb, expected in {**LOCKING, "status": DONE, "list": DONE}.items():
+            judge(stack, verb, expected)
+    finally:
+        stack.blow(holder, signal.SIGKILL)
