@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.conftest import _clean_host, _interruptible, stack
+from tests.integration.conftest import _clean_host, _interruptible, lender, lent, stack
 from tests.support.disk import mounted
 from tests.support.shop import opened
 from tests.support.stack import Stack
 
-__all__ = ["_clean_host", "_interruptible", "shop", "stack"]
+__all__ = ["_clean_host", "_interruptible", "lender", "lent", "shop", "stack"]
 
 # So that a prepared transaction and a logical slot can be, and the log of a small disk stays small.
 SETTINGS = {"max_prepared_transactions": 5, "wal_level": "logical", "max_wal_size": "64MB", "min_wal_size": "32MB"}

@@ -2,14 +2,16 @@
 
 import gzip
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
+from infra.application_server import differences
 from tests.support.commands import Ran, run
+from tests.support.lending import Lent
 from tests.support.stack import Stack
 
 ELSEWHERE = """
@@ -38,14 +40,12 @@ END = "\n--\n-- PostgreSQL database dump complete\n--\n"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with one application; a database of somebody else's is there only to be dumped."""
-    made = Stack(tmp_path_factory.mktemp("foreign"))
-    made.declare({"name": "shop", "poolSize": 10, "extensions": ["pg_trgm"]})
-    made.start().ok()
+def shop(lent: Lent) -> Lent:
+    """One application; a database of somebody else's is there only to be dumped."""
+    made = lent.admit({"name": "shop", "poolSize": 10, "extensions": ["pg_trgm"]})
     in_container(made, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "dbadmin", stdin=ELSEWHERE)
     files = made.directory / "files"
-    files.mkdir()
+    files.mkdir(exist_ok=True)
     for form, suffix in FORMS.items():
         target = f"/backups/{form}{suffix}"  # of all that the container may write to, `docker cp` sees what is mounted
         dumped = ["pg_dump", "-U", "dbadmin", f"--format={form}", "-f", target, "elsewhere"]
@@ -55,8 +55,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     plain = (files / "plain.sql").read_bytes()
     (files / "gz").write_bytes(gzip.compress(plain))
     (files / "zst").write_bytes(zstandard.ZstdCompressor().compress(plain))
-    yield made
-    made.remove()
+    return made
 
 
 def in_container(stack: Stack, *argv: str, stdin: str = "") -> Ran:
@@ -143,7 +142,7 @@ def test_fault_14_a_hostile_file_is_refused_with_its_line_and_changes_nothing(sh
 
 
 @pytest.mark.full
-def test_faults_2_3_and_4_a_file_that_ends_early_is_refused(shop: Stack) -> None:
+def test_faults_2_3_and_4_a_file_that_ends_early_is_refused(shop: Lent) -> None:
     plain = (shop.directory / "files" / "plain.sql").read_text()
     rows = plain.index("item 200")
     before = state(shop)
@@ -159,7 +158,7 @@ def test_faults_2_3_and_4_a_file_that_ends_early_is_refused(shop: Stack) -> None
 
 
 @pytest.mark.full
-def test_fault_22_a_valid_file_without_a_table_is_taken_only_where_that_is_wanted(shop: Stack) -> None:
+def test_fault_22_a_valid_file_without_a_table_is_taken_only_where_that_is_wanted(shop: Lent) -> None:
     as_shop(shop, "CREATE TABLE IF NOT EXISTS item (id int)")
     before = state(shop)
     empty = written(shop, "SET client_encoding = 'UTF8';" + END)
@@ -170,7 +169,7 @@ def test_fault_22_a_valid_file_without_a_table_is_taken_only_where_that_is_wante
     assert as_shop(shop, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == "0"
 
 
-def test_fault_13_what_is_no_dump_and_what_is_newer_than_the_server_is_refused_before_anything(shop: Stack) -> None:
+def test_fault_13_what_is_no_dump_and_what_is_newer_than_the_server_is_refused_before_anything(shop: Lent) -> None:
     before = state(shop)
     assert restoring(shop, written(shop, "\0\0")).code == 2
     newer = restoring(shop, written(shop, "-- Dumped from database version 99.1\n" + END))
@@ -188,7 +187,7 @@ CREATE SCHEMA old; CREATE TABLE old.item (id int);
 
 
 @pytest.mark.full
-def test_a_backup_is_restored_as_a_database_beside_and_single_tables_as_a_schema(shop: Stack) -> None:
+def test_a_backup_is_restored_as_a_database_beside_and_single_tables_as_a_schema(shop: Lent) -> None:
     as_shop(shop, SHOP)
     backup = json.loads(shop.script("backup-database.sh", "shop", "--format", "json").ok().out)["backups"][0]["id"]
     as_shop(shop, "DELETE FROM item WHERE id > 10")
@@ -215,10 +214,10 @@ def test_a_backup_is_restored_as_a_database_beside_and_single_tables_as_a_schema
     assert shop.sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop_before'") == "shop"
     as_shop(shop, f"DROP SCHEMA {where} CASCADE")
     shop.sql("DROP DATABASE shop_before")
-    shop.assert_clean()
+    assert differences(shop.made["shop"]) == []
 
 
-def test_fault_14_a_table_of_a_hostile_file_gets_no_right_in_the_live_database(shop: Stack) -> None:
+def test_fault_14_a_table_of_a_hostile_file_gets_no_right_in_the_live_database(shop: Lent) -> None:
     as_shop(shop, SHOP)
     harm = "query_to_xml('SELECT * FROM public.kind', true, true, '') IS NOT NULL"
     file = written(

@@ -13,19 +13,20 @@ from dbserver.backups import proof
 from dbserver.backups.manifest import FILE
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError
-from tests.support.shop import backed_up, backups
-from tests.support.stack import Stack
+from tests.support.lending import Lent
+from tests.support.shop import ENTRIES, SHOP, as_role, backed_up, backups
 
 SHORT, LONG = 60, 600
 REGIONS = 16
 
 
 @pytest.fixture(scope="module")
-def real(shop: Stack, tmp_path_factory: pytest.TempPathFactory) -> Backup:
+def real(lent: Lent, tmp_path_factory: pytest.TempPathFactory) -> Backup:
     """A real backup in a directory of its own, which the tests damage and mend."""
-    made = backed_up(shop)
+    as_role(lent.admit(*ENTRIES), SHOP)
+    made = backed_up(lent)
     directory = tmp_path_factory.mktemp("store")
-    shutil.copytree(backups(shop) / made, directory / made)
+    shutil.copytree(backups(lent) / made, directory / made)
     return Store(directory).one(made)
 
 

@@ -15,8 +15,9 @@ from tools.steps import Steps
 
 # These take minutes, each on one worker: begun last, one of them would go on long after all others have ended.
 FIRST = (
-    "test_endurance", "test_upgrade", "test_applications", "test_rescue", "test_doctor", "test_recovery",
-    "test_whole_path", "test_foreign",
+    "test_endurance", "test_upgrade", "test_applications", "test_rescue", "test_doctor", "test_unchanged",
+    "test_recovery", "test_start", "test_refusals", "test_whole_path", "test_session_guard", "test_restore",
+    "test_backup", "test_foreign", "test_redis_backups", "test_backups", "test_offsite",
 )  # fmt: skip
 
 

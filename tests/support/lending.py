@@ -81,8 +81,8 @@ class Lent(Stack):
         return bool(self.config["redis"].get("access") == "password")
 
     def variables(self, application: str) -> dict[str, str]:
-        """Return an application's environment; the engine's state, where the command line finds it, has none."""
-        return self.environments[application]
+        """Return an application's environment; of one that was admitted, the engine's state has none."""
+        return self.environments.get(application) or super().variables(application)
 
     def _let_in(self) -> None:
         if self.fenced:

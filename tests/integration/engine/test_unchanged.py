@@ -166,16 +166,6 @@ def test_a_difference_is_seen_and_so_is_its_end(shop: Stack, name: str) -> None:
     assert differing(shop) == []
 
 
-def test_what_verbs_and_restarts_do_is_no_difference(shop: Stack) -> None:
-    """Redis prints its settings in another order after each start."""
-    for verb in (("backup", "--redis"), ("backup", "--all"), ("drill", "shop"), ("restart", "--yes")):
-        shop.script("dbserver", *verb).ok()
-        assert differing(shop) == [], verb
-    run("docker", "restart", "--time", "60", shop.postgres, shop.redis).ok()
-    shop.until(lambda: shop.script("status.sh").code == 0, what="both servers back")
-    assert differing(shop) == []
-
-
 def test_a_password_set_by_hand_is_seen_and_repaired(shop: Stack) -> None:
     shop.sql("ALTER ROLE shop PASSWORD 'by hand'")
     done = shop.start().ok()
