@@ -58,8 +58,8 @@ def tiers(arguments: Sequence[str]) -> list[Tier]:
         Tier("lint", ("ruff", "check", "."), 10),
         Tier("types", ("mypy", "."), 40),
         Tier("unit", (*PYTEST, "tests/unit", "-n", "2"), 60),
-        Tier("servers", (*PYTEST, "tests/integration/servers", *real), 1800 if full else 240),
-        Tier("engine", (*PYTEST, "tests/integration/engine", "tests/faults", *real), 5400 if full else 360),
+        Tier("servers", (*PYTEST, "tests/integration/servers", "tests/faults", *real), 3600 if full else 240),
+        Tier("engine", (*PYTEST, "tests/integration/engine", *real), 3600 if full else 360),
     ]
 
 
