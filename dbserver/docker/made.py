@@ -20,8 +20,8 @@ def networks(inspected: Sequence[Mapping[str, Any]]) -> str:
 
 
 def images(inspected: Sequence[Mapping[str, Any]]) -> str:
-    """Return which images the names stand for."""
-    return _canonical([{"id": each["Id"], "names": sorted(each.get("RepoTags") or ())} for each in inspected])
+    """Return which images the names stand for that were asked for, in their order; other names come and go."""
+    return _canonical([each["Id"] for each in inspected])
 
 
 def _container(found: Mapping[str, Any]) -> dict[str, Any]:

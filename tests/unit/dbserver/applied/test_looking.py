@@ -98,6 +98,12 @@ def test_each_difference_in_the_project_names_its_part(project: Path, name: str,
     assert record.differing(before, look(DECLARED)) == [part]
 
 
+def test_another_name_for_the_same_image_is_no_difference(there: Programs) -> None:
+    before = look(DECLARED)
+    there.answer("image inspect", IMAGES.replace('"postgres:17"', '"mine:1", "postgres:17"'))
+    assert look(DECLARED) == before
+
+
 def test_the_order_in_which_redis_tells_of_users_is_no_difference(there: Programs) -> None:
     before = look(DECLARED)
     one, other = "user default on nopass\n", "user dbadmin on #abc\n"
