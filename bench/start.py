@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from bench import commands, processes
+from bench.bare import Bare, bare
 from bench.compose import Compose, Servers, wait_until_both_answer
 from bench.figures import Comparison, Table, comparison_table
 from bench.ours import Ours, say
@@ -82,7 +83,8 @@ def measure(rounds: int) -> list[Table]:
     """Return fresh starts, starts with nothing to do, and where the latter's time goes."""
     with both() as (ours, theirs):
         fresh = _fresh(ours, theirs, rounds)
-        nothing = _nothing_to_do(ours, theirs, rounds)
+        with bare(ours, theirs.servers) as alone:
+            nothing = _nothing_to_do(ours, theirs, alone, rounds)
         quick = _command_line(ours, rounds)
         say("where a `pulumi up` with nothing to do spends its time")
         starting = comparison_table("Starting", [*fresh, *nothing, quick], FRESH_NOTE)
@@ -133,12 +135,12 @@ def _after(before: Callable[[], None], measured: Callable[[], float]) -> float:
     return measured()
 
 
-def _nothing_to_do(ours: Ours, theirs: Theirs, rounds: int) -> list[Comparison]:
+def _nothing_to_do(ours: Ours, theirs: Theirs, alone: Bare, rounds: int) -> list[Comparison]:
     say("both running, then starts with nothing to do")
     ours.up()
     theirs.up_until_both_answer()
     before = ours.stack.ids()
-    up, bare, composed, probed, started, asked = [], [], [], [], [], []
+    up, previewed, composed, probed, started, asked, without = [], [], [], [], [], [], []
     ours.start()
     for _ in range(rounds):
         composed.append(theirs.compose.up())
@@ -146,14 +148,18 @@ def _nothing_to_do(ours: Ours, theirs: Theirs, rounds: int) -> list[Comparison]:
         probed.append(theirs.up_and_probe())
         asked.append(ours.start_asking())
         up.append(ours.up())
-        bare.append(ours.bare_up())
+        without.append(alone.up())
+        previewed.append(ours.bare_up())
         ours.start()  # the engine has written its state anew: confirmed once, unrecorded
     if ours.stack.ids() != before:
         raise commands.MeasurementError("a `pulumi up` with nothing to do replaced a container")
     return [
+        Comparison("`pulumi up`, nothing to do", up, "a bare program's: two containers, nothing else", without, 1.6),
         Comparison("`pulumi up`, nothing to do", up, "`docker compose up -d`, nothing to do", composed, 2.5),
         Comparison("`start.sh`, nothing to do", started, "`docker compose up -d` and the two probes", probed, 2.0),
-        Comparison("`start.sh --refresh`, nothing to do", asked, "`pulumi up --yes`, which previews first", bare, 1.3),
+        Comparison(
+            "`start.sh --refresh`, nothing to do", asked, "`pulumi up --yes`, which previews first", previewed, 1.3
+        ),
     ]
 
 

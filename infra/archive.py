@@ -6,8 +6,9 @@ import pulumi_docker as docker
 
 from dbserver import contract
 from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART
-from infra.container import archive_plan, restricted
+from infra.container import restricted
 from infra.options import container_options
+from infra.plans import archive_plan
 from infra.postgres import Postgres
 from infra.preflight import Host
 from infra.preparation import prepare_archive

@@ -11,7 +11,7 @@ from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError
 from dbserver.plan import ContainerPlan, replacing
-from infra.container import PROJECT, container_plan
+from infra.plans import PROJECT, container_plan
 from infra.settings import Settings
 
 Labels = dict[str, str]

@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 
 from dbserver import contract
-from infra.container import backup_directory
 from infra.network import Network
+from infra.plans import backup_directory
 from infra.postgres import Postgres
 from infra.redis import Redis
 from infra.settings import Settings

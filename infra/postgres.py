@@ -11,8 +11,9 @@ from dbserver.archive import plan as archive
 from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.postgres.settings import ENCRYPTED
-from infra.container import container_plan, create_container
+from infra.container import create_container
 from infra.network import Network
+from infra.plans import container_plan
 from infra.postgres_server import PostgresServer
 from infra.preflight import Host
 from infra.preparation import prepare_postgres

@@ -7,12 +7,10 @@ from pathlib import Path
 import pulumi
 
 from dbserver import contract
-from dbserver.backups import precaution
-from dbserver.backups.precaution import Precaution
 from dbserver.docker.containers import Container
 from dbserver.errors import DbServerError
 from dbserver.postgres.server import Server
-from infra.container import backup_directory
+from infra.plans import backup_directory
 from infra.settings import Settings
 
 
@@ -21,10 +19,15 @@ def take_precautions(settings: Settings, stack: str, going: Mapping[str, Contain
 
     Raises RefusedError where that fails: nothing has been changed yet.
     """
+    if not going:
+        return
+    # Imported here: most updates replace nothing and must not wait for it.
+    from dbserver.backups import precaution  # noqa: PLC0415
+
     for server, container in going.items():
         # PostgreSQL's own programs write there: the directory that the container has, not one declared by now.
         directory = container.mounts.get(contract.INNER_BACKUPS, backup_directory(settings))
-        known = Precaution(stack, settings.postgres.admin_user, Path(directory), settings.backup_recipients)
+        known = precaution.Precaution(stack, settings.postgres.admin_user, Path(directory), settings.backup_recipients)
         if not os.environ.get(contract.NO_CHECKPOINT_VARIABLE):
             made = precaution.take(server, container, known)
             if made:
@@ -36,6 +39,8 @@ def silent(settings: Settings, before: str | None, after: str | None) -> list[st
     """Return the applications whose database does not answer in a container that took another one's place."""
     if before is None or after is None or before == after:
         return []
+    from dbserver.backups import precaution  # noqa: PLC0415  as above
+
     try:
         return precaution.silent(Server(settings.postgres.container_name, settings.postgres.admin_user))
     except DbServerError as fault:

@@ -20,8 +20,8 @@ from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
 from infra import compose_file
-from infra.container import Here, archive_plan, backup_directory, container_plan
 from infra.deployment import refuse_disconnecting
+from infra.plans import Here, archive_plan, backup_directory, container_plan
 from infra.precautions import take_precautions
 from infra.settings import Postgres, Redis, Settings
 

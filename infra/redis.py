@@ -11,8 +11,9 @@ from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.plan import ContainerPlan
 from dbserver.redis.settings import ENCRYPTED
-from infra.container import container_plan, create_container
+from infra.container import create_container
 from infra.network import Network
+from infra.plans import container_plan
 from infra.preflight import Host
 from infra.preparation import prepare_redis
 from infra.redis_server import RedisServer

