@@ -3,6 +3,7 @@
 import pulumi
 
 from dbserver.errors import DbServerError
+from dbserver.settings.model import SettingsError, load
 from infra import configuration
 from infra.applications import create_applications, create_redis_users, end_with_faults, environments
 from infra.archive import create_archive
@@ -12,7 +13,6 @@ from infra.password import password
 from infra.postgres import create_postgres
 from infra.preflight import HostError, examine
 from infra.redis import create_redis
-from infra.settings import SettingsError, load
 from infra.tls import create_tls
 
 try:

@@ -6,12 +6,12 @@ import pulumi_docker as docker
 
 from dbserver import contract
 from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART
+from dbserver.settings.model import Settings
 from infra.container import archive_plan, restricted
 from infra.options import container_options
 from infra.postgres import Postgres
 from infra.preflight import Host
 from infra.preparation import prepare_archive
-from infra.settings import Settings
 
 
 def create_archive(settings: Settings, host: Host, postgres: Postgres) -> docker.Container | None:

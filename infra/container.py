@@ -13,10 +13,10 @@ from dbserver.docker.containers import HealthCheck, Published
 from dbserver.docker.privileges import PRIVILEGES
 from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART, SHARED_MEMORY, ContainerPlan, Names
 from dbserver.plan import container_plan as planned
+from dbserver.settings.model import Settings
 from dbserver.units import MIB
 from infra.network import Network
 from infra.options import Prepare, container_options
-from infra.settings import Settings
 from infra.tls import Tls
 
 PROJECT = Path(__file__).resolve().parent.parent
