@@ -6,10 +6,10 @@ import importlib
 import pulumi
 
 from dbserver.errors import DbServerError
+from dbserver.settings.model import SettingsError, load
 from infra import configuration
 from infra.password import password
 from infra.preflight import HostError, examine
-from infra.settings import SettingsError, load
 
 try:
     settings = load(configuration.values())

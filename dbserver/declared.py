@@ -99,9 +99,20 @@ def file(stack: str) -> Path:
 
 def read(stack: str) -> Declared:
     """Return what Pulumi.<stack>.yaml declares. Raises UsageError for a file that is missing or no YAML."""
+    return parse(stack, _text(stack))
+
+
+def refuse_faults(stack: str) -> None:
+    """Raise UsageError where the file has faults: what is mistyped would count as never declared."""
+    from dbserver.settings import file as settings  # noqa: PLC0415  pydantic takes longer than a verb that only looks
+
+    settings.refuse_faults(file(stack).name, _content(stack, _text(stack)))
+
+
+def _text(stack: str) -> str:
     path = file(stack)
     try:
-        return parse(stack, path.read_text())
+        return path.read_text()
     except FileNotFoundError:
         known = ", ".join(sorted(file.suffixes[0].strip(".") for file in ROOT.glob("Pulumi.*.yaml")))
         raise UsageError(f"stack {stack} has no configuration: {path.name} is missing", f"one of: {known}") from None
@@ -109,10 +120,7 @@ def read(stack: str) -> Declared:
 
 def parse(stack: str, text: str) -> Declared:
     """Return what a configuration's text declares. Raises UsageError where it is no YAML."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
-        raise UsageError(f"{file(stack).name} is no valid YAML: {fault}", "correct the file") from None
+    content = _content(stack, text)
     values = _section(content, "config")
     network = _section(values, f"{contract.PROJECT}:network")
     servers = {server: _section(values, f"{contract.PROJECT}:{server}") for server in contract.SERVERS}
@@ -136,6 +144,22 @@ def parse(stack: str, text: str) -> Declared:
         offsite=_offsite(_section(values, f"{contract.PROJECT}:offsite")),
         outside=_outside(_section(values, f"{contract.PROJECT}:tls")),
     )
+
+
+def _content(stack: str, text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  as safe as SafeLoader, of which it is one
+    except yaml.YAMLError as fault:
+        raise UsageError(f"{file(stack).name} is no valid YAML: {fault}", "correct the file") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads yes, no, on and off as texts, as the engine does: an application may be called so."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  the base class's own table
+        letter: [(tag, pattern) for tag, pattern in known if letter in "tTfF" or not tag.endswith(":bool")]
+        for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _archive(path: Path, values: Any, admin: str) -> ArchivePlan | None:

@@ -8,14 +8,14 @@ import pulumi
 from dbserver import contract
 from dbserver.applications import Application as Entry
 from dbserver.applications import environment
+from dbserver.settings.application import Application as ApplicationSettings
+from dbserver.settings.model import Settings
 from infra.application_server import Application
-from infra.application_settings import Application as ApplicationSettings
 from infra.postgres import Postgres
 from infra.precautions import silent
 from infra.preflight import Host
 from infra.redis import Redis
 from infra.redis_users import RedisUsers
-from infra.settings import Settings
 
 
 def create_applications(settings: Settings, postgres: Postgres) -> list[Application]:

@@ -6,13 +6,13 @@ import pulumi_docker as docker
 
 from dbserver import contract
 from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART
+from dbserver.settings.model import Settings
 from infra.container import restricted
 from infra.options import container_options
 from infra.plans import archive_plan
 from infra.postgres import Postgres
 from infra.preflight import Host
 from infra.preparation import prepare_archive
-from infra.settings import Settings
 
 
 def create_archive(settings: Settings, host: Host, postgres: Postgres) -> docker.Container | None:

@@ -11,8 +11,8 @@ from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError
 from dbserver.plan import ContainerPlan, replacing
+from dbserver.settings.model import Settings
 from infra.plans import PROJECT, container_plan
-from infra.settings import Settings
 
 Labels = dict[str, str]
 MODE = 0o644

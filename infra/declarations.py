@@ -2,6 +2,7 @@
 
 import pulumi
 
+from dbserver.settings.model import Settings
 from infra.applications import create_applications, create_redis_users, end_with_faults, environments
 from infra.archive import create_archive
 from infra.network import create_network
@@ -9,7 +10,6 @@ from infra.outputs import outputs
 from infra.postgres import create_postgres
 from infra.preflight import Host
 from infra.redis import create_redis
-from infra.settings import Settings
 from infra.tls import create_tls
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pulumi
 
 from dbserver import contract
+from dbserver.settings.model import Settings
 from infra.network import Network
 from infra.plans import backup_directory
 from infra.postgres import Postgres
 from infra.redis import Redis
-from infra.settings import Settings
 from infra.tls import Tls, tls_output
 
 

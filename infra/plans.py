@@ -9,7 +9,7 @@ from dbserver.archive.plan import ArchivePlan
 from dbserver.docker.containers import Published
 from dbserver.plan import ContainerPlan, Names
 from dbserver.plan import container_plan as planned
-from infra.settings import Settings
+from dbserver.settings.model import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 

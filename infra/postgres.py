@@ -11,13 +11,13 @@ from dbserver.archive import plan as archive
 from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.postgres.settings import ENCRYPTED
+from dbserver.settings.model import Settings
 from infra.container import create_container
 from infra.network import Network
 from infra.plans import container_plan
 from infra.postgres_server import PostgresServer
 from infra.preflight import Host
 from infra.preparation import prepare_postgres
-from infra.settings import Settings
 from infra.tls import Tls
 
 

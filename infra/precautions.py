@@ -10,8 +10,8 @@ from dbserver import contract
 from dbserver.docker.containers import Container
 from dbserver.errors import DbServerError
 from dbserver.postgres.server import Server
+from dbserver.settings.model import Settings
 from infra.plans import backup_directory
-from infra.settings import Settings
 
 
 def take_precautions(settings: Settings, stack: str, going: Mapping[str, Container]) -> None:

@@ -19,11 +19,11 @@ from dbserver.postgres import commands as postgres
 from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
+from dbserver.settings.model import Postgres, Redis, Settings
 from infra import compose_file
 from infra.deployment import refuse_disconnecting
 from infra.plans import Here, archive_plan, backup_directory, container_plan
 from infra.precautions import take_precautions
-from infra.settings import Postgres, Redis, Settings
 
 READY = {contract.POSTGRES: postgres.wait_until_ready, contract.REDIS: redis.wait_until_ready}
 

@@ -11,13 +11,13 @@ from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.plan import ContainerPlan
 from dbserver.redis.settings import ENCRYPTED
+from dbserver.settings.model import Settings
 from infra.container import create_container
 from infra.network import Network
 from infra.plans import container_plan
 from infra.preflight import Host
 from infra.preparation import prepare_redis
 from infra.redis_server import RedisServer
-from infra.settings import Settings
 from infra.tls import Tls
 
 

@@ -7,8 +7,8 @@ import pulumi
 
 from dbserver import contract
 from dbserver.plan import LOOPBACK
-from infra.settings import Settings
-from infra.tls_settings import authorities, given
+from dbserver.settings.model import Settings
+from dbserver.settings.tls import authorities, given
 
 
 @dataclass(frozen=True)

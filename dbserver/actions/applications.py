@@ -1,20 +1,22 @@
 """list, info, env, drop: the applications on the server."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dbserver import contract, engine, locks
 from dbserver.applications import Application
+from dbserver.applied.applications import applied
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
 from dbserver.errors import RefusedError
-from dbserver.postgres import access, sql, swap
+from dbserver.postgres import access, remains, sql, swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered, variables
-from dbserver.results.applications import ApplicationInfo, Applications, Dropped, Environment
+from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 
 
 def list_applications(declared: Declared) -> Applications:
@@ -39,20 +41,26 @@ def environment(declared: Declared, name: str) -> Environment:
     return Environment(name, tuple(variables(declared, name).items()))
 
 
+def doomed(declared: Declared, name: str) -> Doomed:
+    """Return what `drop` would destroy. Raises RefusedError where it would refuse: nobody is asked for nothing."""
+    application = one(declared, name)
+    found = _refused(declared, application)
+    backups = Store(Path(declared.backup_directory), declared.backup_recipients).of(name)
+    last = backups[-1].id if backups else ""
+    return Doomed(declared.stack, name, application.database, application.role, found.size_bytes, last)
+
+
 def drop(declared: Declared, name: str) -> Dropped:
     """Back up and then destroy an application's database and role; it must be declared no more, no client connected.
 
-    What its restores have kept goes too: the role could not be dropped. Raises RefusedError where either does not
-    hold, DbServerError where the backup fails; then nothing is destroyed.
+    What its restores have kept goes too: the role could not be dropped. Raises RefusedError where it is declared, was
+    part of the last update, has clients or something elsewhere, DbServerError where the backup fails; then nothing is
+    destroyed.
     """
     directory = engine.STATE / "locks"
     with locks.held(directory, declared.stack, "drop"):
         application = one(declared, name)
-        _refuse_declared(declared, application)
-        found = _info(application, _usage(declared, [application]))
-        if found.connections:
-            hint = "stop its containers, then drop it"
-            raise RefusedError(f"{found.connections} clients are connected to {application.database}", hint)
+        found = _refused(declared, application)
         with locks.held(directory, f"{declared.stack}.{name}", "drop"):
             backup = _backed_up(declared, application) if found.exists else ""
             _forget_kept(declared, name)
@@ -66,17 +74,57 @@ def _backed_up(declared: Declared, application: Application) -> str:
 
 
 def _forget_kept(declared: Declared, name: str) -> None:
-    server = _server(declared)
-    for row in json.loads(server.query(swap.REGISTRY + swap.registered(name), declared.admin)):
-        server.query(swap.forget(row["name"]), declared.admin)
+    for database in _kept(declared, name):
+        _server(declared).query(swap.forget(database), declared.admin)
+
+
+def _kept(declared: Declared, name: str) -> list[str]:
+    known = json.loads(_server(declared).query(swap.REGISTRY + swap.registered(name), declared.admin))
+    return [row["name"] for row in known]
+
+
+def _refused(declared: Declared, application: Application) -> ApplicationInfo:
+    """Raise RefusedError where it may not be dropped; else return what it uses."""
+    _refuse_declared(declared, application)
+    found = _info(application, _usage(declared, [application]))
+    if found.connections:
+        hint = "stop its containers, then drop it"
+        raise RefusedError(f"{found.connections} clients are connected to {application.database}", hint)
+    _refuse_remaining(declared, application)
+    return found
 
 
 def _refuse_declared(declared: Declared, application: Application) -> None:
-    """Raise where an entry, under whatever name, declares the database or the role."""
-    for name, (database, role) in declared.applications.items():
+    """Raise where an entry, under whatever name, declares the database or the role, or the last update had one."""
+    name = _claiming(declared.applications, application)
+    if name:
+        hint = f"remove the entry {name} from Pulumi.{declared.stack}.yaml, ./scripts/start.sh, then drop it"
+        raise RefusedError(f"application {application.name} is declared (as {name})", hint)
+    name = _claiming(applied(declared.stack), application)
+    if name:
+        said = f"application {application.name} is part of the last update (as {name}); its entry is missing since"
+        raise RefusedError(said, "if that is meant: ./scripts/start.sh, then drop it; else bring the entry back")
+
+
+def _claiming(entries: Mapping[str, tuple[str, str]], application: Application) -> str:
+    for name, (database, role) in entries.items():
         if name == application.name or database == application.database or role == application.role:
-            hint = f"remove the entry {name} from Pulumi.{declared.stack}.yaml, ./scripts/start.sh, then drop it"
-            raise RefusedError(f"application {application.name} is declared (as {name})", hint)
+            return name
+    return ""
+
+
+def _refuse_remaining(declared: Declared, application: Application) -> None:
+    """Raise where the role could not be dropped after its database, because of what it has elsewhere."""
+    server, role = _server(declared), application.role
+    going = [application.database, *_kept(declared, application.name)]
+    found = json.loads(server.query(remains.elsewhere(role, going)))
+    objects = list(found["shared"])
+    for database in found["databases"]:
+        objects += [f"{each} in database {database}" for each in json.loads(server.query(remains.here(role), database))]
+    if objects:
+        more = f" and {len(objects) - remains.AT_MOST} more" if len(objects) > remains.AT_MOST else ""
+        said = f"role {role} owns, or has rights on: {', '.join(objects[: remains.AT_MOST])}{more}; nothing was changed"
+        raise RefusedError(said, f"in each database: REASSIGN OWNED BY {role} TO its new owner; DROP OWNED BY {role}")
 
 
 def _server(declared: Declared) -> Server:

@@ -81,11 +81,14 @@ def env(application: str, stack: str | None, form: str) -> None:
 @click.option("--confirm", metavar="NAME", help="The application's name again; needed without a terminal.")
 def drop(stack: str | None, form: str, application: str, confirm: str | None) -> None:
     """Destroy the database and the role of an application that is declared no more."""
-    from dbserver.actions.applications import drop as act
+    from dbserver.actions import applications as act
     from dbserver.cli import render_applications as render
 
+    known = running(stack, changing=True)
+    if confirm != application:
+        say(render.doomed(act.doomed(known, application)))
     confirmed(application, confirm)
-    show(act(running(stack), application), form, render.dropped)
+    show(act.drop(known, application), form, render.dropped)
 
 
 @verb(

@@ -21,7 +21,7 @@ def archive(stack: str | None, form: str, base_backup: bool) -> None:
     from dbserver.actions import archive as act
     from dbserver.cli import render_archive
 
-    known = declared(stack)
+    known = declared(stack, changing=base_backup)
     found = act.base_backup(known) if base_backup else act.archive(known)
     show(found, form, render_archive.archive)
     if not found.well:

@@ -52,7 +52,7 @@ def backup(
 
     kind = "--all" if everything else "--redis" if redis else None
     one_of(application, kind, "APP, --all or --redis")
-    known = running(stack)
+    known = running(stack, changing=True)
     if redis:
         redis_backups.backup(known, form, at, told)
         return
@@ -153,17 +153,17 @@ def restore(
     from dbserver.cli import redis_backups, render_backups, whole
 
     if how["everything"] or how["undo"] or how["disconnect_applications"]:
-        whole.restore(running(stack), form, how, [application, backup, checkpoint, redis])
+        whole.restore(running(stack, changing=True), form, how, [application, backup, checkpoint, redis])
         return
     if redis:
         if how["before_transaction"] is not None:
             raise click.UsageError("--before-transaction is not for --redis")
         names = [name for name in (application, backup) if name is not None]
-        redis_backups.restore(running(stack), form, names, how["at"] or "", how["confirm"])
+        redis_backups.restore(running(stack, changing=True), form, names, how["at"] or "", how["confirm"])
         return
     if application is None:
         raise click.UsageError("APPLICATION, --redis or --all: one of them is needed")
-    known = running(stack)
+    known = running(stack, changing=True)
     beside = bool(how["into"] or how["tables"])
     if how["into"] and how["tables"]:
         raise click.UsageError("--into is a whole database, --table single tables: take one of them")
@@ -204,6 +204,6 @@ def rollback(stack: str | None, form: str, application: str, confirm: str | None
     from dbserver.actions import restore as act
     from dbserver.cli import render_backups
 
-    known = running(stack)
+    known = running(stack, changing=True)
     confirmed(application, confirm)
     show(act.rollback(known, application), form, render_backups.rolled_back)

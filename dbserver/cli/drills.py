@@ -27,7 +27,7 @@ def drill(stack: str | None, form: str, application: str, backup: str, jobs: int
     from dbserver.actions.drill import drill as act
     from dbserver.cli import render_backups
 
-    found = act(running(stack), application, backup, jobs, identity)
+    found = act(running(stack, changing=True), application, backup, jobs, identity)
     show(found, form, render_backups.drilled)
     if not found.well:
         raise click.exceptions.Exit(Exit.FAILED)

@@ -47,7 +47,7 @@ def prune(
     from dbserver.cli import render_keeping
 
     one_of(application, "--all" if everything else None, "APP or --all")
-    known = declared(stack)
+    known = declared(stack, changing=True)
     with suppress(NotRunningError):  # the backups are pruned all the same
         known = running(stack)
     found = act(known, application, Wanted(Rules(**rules), old_databases_days, dry_run))
@@ -67,7 +67,7 @@ def pin(stack: str | None, form: str, backup: str) -> None:
     from dbserver.actions.keeping import pin as act
     from dbserver.cli import render_keeping
 
-    show(act(declared(stack), backup, pinned=True), form, render_keeping.pinned)
+    show(act(declared(stack, changing=True), backup, pinned=True), form, render_keeping.pinned)
 
 
 @verb(
@@ -81,7 +81,7 @@ def unpin(stack: str | None, form: str, backup: str) -> None:
     from dbserver.actions.keeping import pin as act
     from dbserver.cli import render_keeping
 
-    show(act(declared(stack), backup, pinned=False), form, render_keeping.pinned)
+    show(act(declared(stack, changing=True), backup, pinned=False), form, render_keeping.pinned)
 
 
 @verb(
@@ -103,6 +103,6 @@ def checkpoint(stack: str | None, form: str, application: str, colour: str, revi
     from dbserver.backups.making import Wanted
     from dbserver.cli import render_keeping
 
-    made = act(running(stack), application, Wanted("", application, colour, revision, note))
+    made = act(running(stack, changing=True), application, Wanted("", application, colour, revision, note))
     say(render_keeping.checkpoint(made))
     show(made, form, lambda result: str(result.backup.id))

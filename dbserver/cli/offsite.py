@@ -37,7 +37,7 @@ def offsite(
     from dbserver.cli import render_offsite as render
 
     _refuse(act, backup, identity, sizes=sizes, dry_run=dry_run)
-    known = declared(stack)
+    known = declared(stack, changing=act in ("push", "prune", "fetch"))
     if act == "push":
         _end(acts.push(known, say), form, render.pushed)
     elif act == "verify":

@@ -120,18 +120,22 @@ def no_checkpoint_option(function: Callable[..., None]) -> Callable[..., None]:
     return click.option(NO_CHECKPOINT_FLAG, is_flag=True, help=text)(function)
 
 
-def declared(stack: str | None) -> Any:
-    """Return what the stack's configuration declares."""
+def declared(stack: str | None, *, changing: bool = False) -> Any:
+    """Return what the stack's configuration declares; a verb that is `changing` something acts on no faulty file."""
     from dbserver import declared as configuration
 
-    return configuration.read(configuration.selected_stack(stack))
+    name = configuration.selected_stack(stack)
+    found = configuration.read(name)
+    if changing:
+        configuration.refuse_faults(name)
+    return found
 
 
-def running(stack: str | None) -> Any:
+def running(stack: str | None, *, changing: bool = False) -> Any:
     """Return the stack as it runs. Raises RefusedError where what is declared names another stack's servers."""
     from dbserver import stack as stacks
 
-    return stacks.running(declared(stack))
+    return stacks.running(declared(stack, changing=changing))
 
 
 def say(line: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from dbserver.cli.render_connections import columns
 from dbserver.errors import UsageError
-from dbserver.results.applications import ApplicationInfo, Applications, Dropped
+from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped
 
 
 def applications(found: Applications) -> str:
@@ -35,6 +35,14 @@ def field(found: ApplicationInfo, name: str) -> str:
         raise UsageError(f"there is no field {name}", f"one of: {', '.join(values)}")
     value = values[name]
     return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def doomed(found: Doomed) -> str:
+    """Return what will be gone."""
+    size = f"{found.size_bytes / 1024 / 1024:.1f} MB"
+    last = found.last_backup or "none"
+    what = f"database {found.database} ({size}) and role {found.role} of stack {found.stack}"
+    return f"this destroys {what}; its last backup: {last}, and one is made before"
 
 
 def dropped(result: Dropped) -> str:

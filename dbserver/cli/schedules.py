@@ -32,7 +32,7 @@ def schedule(stack: str | None, form: str, act: str, when: str | None, tell: str
     from dbserver.actions import schedule as acts
     from dbserver.cli import render_backups
 
-    known = declared(stack)
+    known = declared(stack, changing=act in ("install", "remove"))
     if (act == "install") != (when is not None):
         raise UsageError("install takes a schedule, and only install", 'dbserver schedule install "daily 03:30"')
     if act == "install":
@@ -55,6 +55,10 @@ def _run(known: Any) -> Any:
     from dbserver.errors import DbServerError
 
     began, made = datetime.now().astimezone(), 0
+    try:
+        declared(known.stack, changing=True)
+    except DbServerError as fault:
+        return acts.ended(known, began, made, [fault.message])
     failed: list[str] = []
     parts: dict[str, Callable[[], Any]] = {
         "PostgreSQL": lambda: making.backup_all(known, Wanted("", note=NOTE)),

@@ -60,6 +60,8 @@ def start(
     done = None if refresh else act.unchanged(wanted, say)
     if done is None and if_unchanged:
         click.get_current_context().exit(CHANGED)
+    if done is None:
+        declared(stack, changing=True)
     done = done or act.start(wanted, say, override=disconnect_applications, checkpoint=not no_checkpoint)
     show(done, form, render.started)
 
@@ -78,7 +80,7 @@ def stop(stack: str | None, form: str, disconnect_applications: bool) -> None:
     from dbserver.actions.stop import stop as act
     from dbserver.cli import render
 
-    show(act(running(stack), override=disconnect_applications), form, render.stopped)
+    show(act(running(stack, changing=True), override=disconnect_applications), form, render.stopped)
 
 
 @verb(
@@ -100,7 +102,7 @@ def restart(stack: str | None, form: str, server: str | None, yes: bool, disconn
     from dbserver.actions.restart import restart as act
     from dbserver.cli import render
 
-    known, names = running(stack), (server,) if server else SERVERS
+    known, names = running(stack, changing=True), (server,) if server else SERVERS
     connected = clients.refuse(known.servers(names), override=disconnect_applications)
     say(f"connected: {clients.listed(connected) or 'no application container'}")
     agreed(f"Restart {' and '.join(names)} of stack {known.stack}?", yes=yes)

@@ -43,7 +43,7 @@ def upgrade(
 
     if how["back"] == (to is not None) or (how["back"] and how["rehearse"]):
         raise click.UsageError("--to MAJOR or --rollback: one of them is needed, and not both")
-    known, may = declared(stack), act.How(how["disconnect_applications"], how["unrehearsed"])
+    known, may = declared(stack, changing=True), act.How(how["disconnect_applications"], how["unrehearsed"])
     if to is None:
         say("what was written since the upgrade will be in the kept directory alone")
         confirmed(server, how["confirm"])

@@ -41,6 +41,18 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Doomed:
+    """What `drop` destroys once it is confirmed. `last_backup` is empty where there is none."""
+
+    stack: str
+    application: str
+    database: str
+    role: str
+    size_bytes: int
+    last_backup: str
+
+
+@dataclass(frozen=True)
 class Dropped:
     """An application's database and role that are gone. `backup` was made before; empty where there was nothing."""
 

@@ -11,8 +11,8 @@ import pytest
 
 from dbserver.applications import environment
 from dbserver.postgres import sql
+from dbserver.settings.application import Application as Settings
 from infra.application_server import ApplicationProvider
-from infra.application_settings import Application as Settings
 from infra.applications import known, properties
 from infra.redis_users import RedisUsersProvider
 from tests.support.leftovers import process_name

@@ -18,9 +18,9 @@ from pulumi.runtime.settings import SETTINGS, configure, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from dbserver.docker.images import Image
+from dbserver.settings.model import Settings
 from infra import preflight
 from infra.plans import archive_plan, container_plan
-from infra.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 IDENTITY = {server: f"sha256:{digit * 64}" for server, digit in (("postgres", "a"), ("redis", "b"))}

@@ -18,11 +18,11 @@ from dbserver.cli.options import commands
 from dbserver.contract import SERVERS
 from dbserver.errors import Exit
 from dbserver.redis import access
+from dbserver.settings.model import Settings
+from dbserver.settings.tls import Tls as TlsSettings
 from infra.network import Network
 from infra.outputs import outputs
-from infra.settings import Settings
 from infra.tls import Tls
-from infra.tls_settings import Tls as TlsSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"

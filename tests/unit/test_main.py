@@ -18,7 +18,8 @@ from dbserver.docker.containers import daemon_error
 from dbserver.docker.privileges import PRIVILEGES
 from dbserver.postgres.settings import ENCRYPTED as PG_TLS
 from dbserver.redis.settings import ENCRYPTED as REDIS_TLS
-from infra import configuration
+from dbserver.settings import file
+from dbserver.settings.model import Settings
 from infra.application_server import ApplicationProvider
 from infra.certificate import CertificateProvider
 from infra.network import NetworkProvider
@@ -29,7 +30,6 @@ from infra.preflight import HostError
 from infra.redis_server import RedisProvider
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerProvider
-from infra.settings import Settings
 from tests.unit.program import (
     APPLICATION_PASSWORD,
     GENERATED,
@@ -695,4 +695,4 @@ def test_the_typed_keys_of_the_project_file_are_the_keys_of_the_settings() -> No
 def test_every_object_of_the_project_file_is_read_as_one() -> None:
     typed = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     structured = {key for key, entry in typed.items() if entry["type"] != "string"}
-    assert structured == set(configuration.STRUCTURED)
+    assert structured == set(file.STRUCTURED)

@@ -55,7 +55,7 @@ def holding(pattern: "re.Pattern[str]") -> list[str]:
 
 
 def test_the_files_are_where_this_test_looks() -> None:
-    assert {"__main__.py", "pyproject.toml", "infra/settings.py", "tests/unit/test_repository.py"} <= set(TEXTS)
+    assert {"__main__.py", "pyproject.toml", "infra/preflight.py", "tests/unit/test_repository.py"} <= set(TEXTS)
 
 
 def links() -> list[str]:

@@ -57,7 +57,7 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_the_rooms_are_where_this_test_looks() -> None:
-    assert {"infra.settings", "dbserver.cli.main", "dbserver.execute", "dbserver.actions.start"} <= set(KNOWN)
+    assert {"dbserver.settings.model", "dbserver.cli.main", "dbserver.execute", "dbserver.actions.start"} <= set(KNOWN)
 
 
 @each_module
@@ -82,7 +82,7 @@ def test_declarations_use_what_the_servers_need_and_no_verb(path: Path) -> None:
 
 def test_the_main_program_declares_through_infra_only() -> None:
     own = {name for name in imported(ROOT / "__main__.py") if name.partition(".")[0] in ("infra", "dbserver")}
-    assert {name for name in own if name.startswith("dbserver")} <= {"dbserver.errors"}
+    assert {name for name in own if name.startswith("dbserver")} <= {"dbserver.errors", "dbserver.settings.model"}
 
 
 @each_module
@@ -142,7 +142,7 @@ def test_only_the_command_line_prints_and_exits(path: Path) -> None:
 @pytest.mark.parametrize("module", PROVIDERS)
 def test_what_the_engine_loads_for_a_provider_is_small(module: str) -> None:
     """The engine starts a process for the providers: pydantic and the docker package would double its start."""
-    heavy = {"pulumi_docker", "pydantic", "infra.settings", "infra.container"}
+    heavy = {"pulumi_docker", "pydantic", "dbserver.settings.model", "infra.container"}
     seen: set[str] = set()
     waiting = [module]
     while waiting:
@@ -151,6 +151,14 @@ def test_what_the_engine_loads_for_a_provider_is_small(module: str) -> None:
         if name in KNOWN:
             waiting += [found for found in imported(KNOWN[name]) if found not in seen]
     assert seen & heavy == set()
+
+
+@each_module
+def test_a_verb_that_only_looks_does_not_wait_for_the_settings_models(path: Path) -> None:
+    if name_of(path).startswith("dbserver") and not name_of(path).startswith("dbserver.settings"):
+        first = [node for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {getattr(node, "module", "") for node in first} | {a.name for node in first for a in node.names}
+        assert not {name for name in names if str(name).startswith(("pydantic", "dbserver.settings"))}
 
 
 @each_module

@@ -1,5 +1,5 @@
 from bench.applications import MANY, MAX_CONNECTIONS, Seconds, entries, plain_sql, table
-from infra.settings import load
+from dbserver.settings.model import load
 
 
 def test_a_hundred_applications_are_a_configuration_without_faults() -> None:

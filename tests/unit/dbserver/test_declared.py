@@ -12,7 +12,7 @@ import yaml
 from dbserver import declared
 from dbserver.clients import Servers
 from dbserver.errors import DbServerError, UsageError
-from infra.settings import load
+from dbserver.settings.model import load
 
 
 @pytest.fixture

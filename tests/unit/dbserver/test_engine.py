@@ -14,7 +14,7 @@ import pytest
 from dbserver import contract, engine, execute
 from dbserver.declared import ROOT
 from dbserver.errors import CommandError, DbServerError, Exit, LockedError, RefusedError, UsageError
-from infra.settings import SettingsError
+from dbserver.settings.model import SettingsError
 from tests.unit.fakes import Failed, Programs
 
 # What `pulumi up --non-interactive --color never` prints.

@@ -11,9 +11,9 @@ from dbserver.docker import containers, host
 from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError
+from dbserver.settings.model import load
 from infra import compose_file
 from infra.plans import container_plan
-from infra.settings import load
 from tests.unit.fakes import Failed, Programs, as_planned, printed
 
 IMAGES = {"postgres": Image("postgres:17", "sha256:1", "17"), "redis": Image("redis:8", "sha256:1", "8")}

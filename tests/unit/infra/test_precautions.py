@@ -8,8 +8,8 @@ from dbserver.backups.precaution import Precaution
 from dbserver.docker.containers import Container
 from dbserver.errors import NotRunningError
 from dbserver.postgres.server import Server
+from dbserver.settings.model import load
 from infra import precautions
-from infra.settings import load
 from tests.unit.fakes import container
 
 GOING = {"postgres": container(mounts={"/backups": "/srv/backups-of-now"}), "redis": container(name="db-server-redis")}

@@ -12,9 +12,9 @@ from dbserver.docker import host, ports
 from dbserver.docker.host import Directory
 from dbserver.docker.ports import Holder
 from dbserver.errors import NotRunningError, RefusedError
+from dbserver.settings.model import Settings, load
 from infra import compose_file, preflight
 from infra.plans import container_plan
-from infra.settings import Settings, load
 from tests.unit.fakes import NO_CONTAINER, Failed, Programs, as_planned, connected, inspected, postgres_row, printed
 
 NO_NETWORK = Failed("Error response from daemon: network nginx-network not found")

@@ -14,6 +14,7 @@ from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres.server import Server
+from dbserver.results.applications import Doomed
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.backups.test_manifest import made
 from tests.unit.fakes import Failed, Programs
@@ -37,7 +38,16 @@ def server(programs: Programs) -> Programs:
     programs.answer("pg_extension", json.dumps(["pg_trgm"]))
     programs.answer("DROP DATABASE", "")
     programs.answer("dbserver.database", "[]")
+    programs.answer("pg_shdepend", json.dumps({"databases": [], "shared": []}))
     return programs
+
+
+@pytest.fixture(autouse=True)
+def of_the_last_update(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, str]]:
+    """The applications of the last update."""
+    known: dict[str, tuple[str, str]] = {}
+    monkeypatch.setattr(applications, "applied", lambda _: known)
+    return known
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +181,36 @@ def test_what_an_entry_of_whatever_name_declares_is_not_dropped(
     assert not server.started("DROP")
 
 
+def test_what_the_last_update_had_is_not_dropped_although_its_entry_is_missing(
+    server: Programs, of_the_last_update: dict[str, tuple[str, str]]
+) -> None:
+    of_the_last_update["store"] = ("shop_data", "shop_user")
+    for act in (applications.drop, applications.doomed):
+        with pytest.raises(RefusedError, match=r"application shop is part of the last update \(as store\)"):
+            act(DECLARED, "shop")
+    assert not server.started("DROP")
+
+
+def test_objects_of_the_role_elsewhere_are_named_and_nothing_is_dropped(
+    server: Programs, backed_up: list[Wanted]
+) -> None:
+    found = {"databases": ["blog"], "shared": ["database more"]}
+    server.answer("pg_shdepend", json.dumps(found), json.dumps([f"table t{n}" for n in range(11)]))
+    with pytest.raises(RefusedError) as caught:
+        applications.drop(DECLARED, "shop")
+    assert "on: database more, table t0 in database blog, " in caught.value.message
+    assert "table t8 in database blog and 2 more; nothing was changed" in caught.value.message
+    assert (backed_up, server.started("DROP")) == ([], [])
+
+
+def test_what_will_be_destroyed_is_told_with_its_last_backup(server: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [Backup(Path(f"shop_{number}"), made()) for number in (1, 2)]
+    monkeypatch.setattr(Store, "of", lambda _, name: kept if name == "shop" else [])
+    assert applications.doomed(DECLARED, "shop") == Doomed("unit", "shop", "shop_data", "shop_user", 4096, "shop_2")
+    assert applications.doomed(DECLARED, "blog").last_backup == ""
+    assert not server.started("DROP")
+
+
 def test_entries_of_other_databases_and_roles_prevent_no_drop(server: Programs) -> None:
     applications.drop(replace(DECLARED, applications={"blog": ("blog", "blog")}), "shop")
     assert len(server.started("DROP DATABASE")) == 1
@@ -194,7 +234,8 @@ def test_an_application_whose_database_is_gone_is_dropped_without_a_backup(
 
 
 def test_what_its_restores_have_kept_goes_before_the_role(server: Programs) -> None:
-    server.answer("dbserver.database", json.dumps([{"name": "shop_data__old_x"}]), "")
+    kept = json.dumps([{"name": "shop_data__old_x"}])
+    server.answer("dbserver.database", kept, kept, "")
     applications.drop(DECLARED, "shop")
     first, second = server.started("DROP DATABASE")
     assert '"shop_data__old_x" WITH (FORCE)' in first.stdin

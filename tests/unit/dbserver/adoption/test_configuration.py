@@ -9,7 +9,7 @@ import yaml
 from dbserver.adoption import configuration
 from dbserver.adoption.found import Postgres, Redis
 from dbserver.errors import UsageError
-from infra.settings import Settings, load
+from dbserver.settings.model import Settings, load
 from tests.unit.dbserver.adoption.installed import connected, database, installation, postgres, redis, role, setting
 
 CRYPTO = database("crypto_ai_agent", "crypto", extensions=[{"name": "pg_trgm"}])

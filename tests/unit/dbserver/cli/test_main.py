@@ -15,7 +15,7 @@ from dbserver import declared, errors
 from dbserver.actions import applications
 from dbserver.cli import main as cli
 from dbserver.cli import options, render_status, servers, watch
-from dbserver.results.applications import ApplicationInfo, Applications, Dropped, Environment
+from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 from dbserver.results.servers import Started, Stopped
 from dbserver.results.status import Status
 from tests.unit.dbserver.cli.test_render import MISSING, server
@@ -225,6 +225,28 @@ def test_the_verb_gets_the_stack_that_was_asked_for(run: Run, monkeypatch: pytes
     assert asked == ["prod"]
 
 
+CHANGING = [
+    "start", "stop", "restart --yes", "drop shop --confirm shop", "backup shop", "backup --all", "backup --redis",
+    "checkpoint shop --colour blue --revision 1", "restore shop latest --confirm shop", "restore --redis latest",
+    "restore --all --confirm postgres", "rollback shop --confirm shop", "drill shop", "prune --all --keep-last 1",
+    "pin shop_1", "unpin shop_1", "upgrade postgres --to 18 --confirm postgres", "archive --base-backup",
+    "offsite push", "offsite prune", "offsite fetch x --identity key", "schedule remove", 'schedule install daily',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", CHANGING)
+def test_no_verb_that_changes_something_acts_on_a_file_with_faults(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  db-server:applications: [{nmae: shop}]\nconfg: {}\n")
+    assert run(*verb.split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for fault in ("confg: unknown key", "applications.0.name: Field required", "applications.0.nmae: unknown key"):
+        assert fault in shown.err
+    assert shown.err.startswith("error: Pulumi.dev.yaml: ")
+
+
 # The applications ------------------------------------------------------------------
 
 SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003  it exists
@@ -247,6 +269,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(applications, "info", answer("info", SHOP))
     monkeypatch.setattr(applications, "environment", answer("env", Environment("shop", tuple(VARIABLES.items()))))
     monkeypatch.setattr(applications, "drop", answer("drop", Dropped("unit", "shop", "shop_data", "shop_user", 1)))
+    doomed = Doomed("unit", "shop", "shop_data", "shop_user", 1024 * 1024, "shop_2026-11-23T14-05-07Z")
+    monkeypatch.setattr(applications, "doomed", answer("doomed", doomed))
     return asked
 
 
@@ -327,7 +351,23 @@ def test_nothing_is_dropped_without_the_exact_name(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("shop\n"))
     assert run("drop", "shop", *given) == 5
-    assert capsys.readouterr().err == "error: shop was not confirmed; nothing was changed\nHINT: --confirm shop\n"
+    assert capsys.readouterr().err == (
+        "this destroys database shop_data (1.0 MB) and role shop_user of stack unit;"
+        " its last backup: shop_2026-11-23T14-05-07Z, and one is made before\n"
+        "error: shop was not confirmed; nothing was changed\nHINT: --confirm shop\n"
+    )
+    assert acted == ["doomed shop"]
+
+
+def test_nobody_is_asked_to_confirm_what_is_refused(
+    run: Run, capsys: pytest.CaptureFixture[str], acted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise errors.RefusedError("application shop is declared (as shop)", "remove the entry")
+
+    monkeypatch.setattr(applications, "doomed", refuse)
+    assert run("drop", "shop") == 5
+    assert "confirm" not in capsys.readouterr().err
     assert acted == []
 
 

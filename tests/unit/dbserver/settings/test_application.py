@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dbserver.applications import Budget
-from infra.application_settings import Application
-from infra.settings import Settings, SettingsError, load
+from dbserver.settings.application import Application
+from dbserver.settings.model import Settings, SettingsError, load
 
 
 def faults(*entries: dict[str, Any], **sections: Any) -> list[str]:

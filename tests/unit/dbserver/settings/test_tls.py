@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dbserver import certificates
-from infra.settings import SettingsError, load
+from dbserver.settings.model import SettingsError, load
 
 ADDRESS = {"address": "10.0.0.5"}
 NOW = datetime.now(UTC)

@@ -10,12 +10,12 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dbserver import contract
 from dbserver.postgres import settings as postgres_settings
-from infra.types import Section
+from dbserver.settings.types import Section
 
 if TYPE_CHECKING:
     from dbserver.certificates import Pair
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 WEAK = ("", "tlsv1", "tlsv1.1")
 DECIDED = ("ssl", "ssl_cert_file", "ssl_key_file")
 

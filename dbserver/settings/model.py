@@ -12,11 +12,10 @@ from dbserver.archive import plan as archive
 from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
 from dbserver.redis import settings as redis_settings
-from dbserver.units import MIB, parse_bytes, parse_seconds
-from infra.application_settings import Application, application_faults, written_once
-from infra.offsite_settings import Offsite
-from infra.tls_settings import Tls, tls_faults
-from infra.types import (
+from dbserver.settings.application import Application, application_faults, written_once
+from dbserver.settings.offsite import Offsite
+from dbserver.settings.tls import Tls, tls_faults
+from dbserver.settings.types import (
     BackupPath,
     DockerName,
     HostPath,
@@ -32,6 +31,7 @@ from infra.types import (
     SettingName,
     SettingValue,
 )
+from dbserver.units import MIB, parse_bytes, parse_seconds
 
 RESERVED_ADMINS = ("public", "none", "default")
 
@@ -135,27 +135,37 @@ class Settings(Section):
 
 
 def load(values: Mapping[str, Any]) -> Settings:
-    """Return the settings; raise SettingsError with every fault and its path.
+    """Return the settings; raise SettingsError with every fault and its path."""
+    settings, found = _judged(values)
+    if settings:
+        now = datetime.now(UTC)
+        found += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
+    if settings is None or found:
+        raise SettingsError(found) from None
+    return settings
 
-    A password never stands in a message: pydantic's own text repeats inputs,
-    so only its reasons are used.
+
+def faults(values: Mapping[str, Any]) -> list[str]:
+    """Return every fault of what is written, with its path; neither files that it names nor the time are looked at."""
+    return _judged(values)[1]
+
+
+def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
+    """Return the settings, if they are any, and the faults.
+
+    A password never stands in a message: pydantic's own text repeats inputs, so only its reasons are used.
     """
-    faults = _clashes(values)
+    found = _clashes(values)
     try:
         settings = Settings.model_validate(dict(values))
     except ValidationError as invalid:
-        raise SettingsError([_fault(error) for error in invalid.errors(include_input=False)] + faults) from None
-    faults += application_faults(
+        return None, [_fault(error) for error in invalid.errors(include_input=False)] + found
+    return settings, found + application_faults(
         settings.applications,
         admin=settings.postgres.admin_user,
         budget=settings.postgres.budget(settings.applications),
         access=settings.redis.access,
     )
-    now = datetime.now(UTC)
-    faults += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
-    if faults:
-        raise SettingsError(faults)
-    return settings
 
 
 def _clashes(values: Mapping[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from dbserver.backups.retention import MINIMUM
 from dbserver.offsite import place
+from dbserver.settings.types import HostPath, Period, Recipient, Section
 from dbserver.units import parse_bytes
-from infra.types import HostPath, Period, Recipient, Section
 
 
 def _url(value: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field, field_validator
 
 from dbserver.applications import Budget, default_database, overlapping_prefixes
-from infra.types import (
+from dbserver.settings.types import (
     ApplicationName,
     ExtensionName,
     PasswordText,

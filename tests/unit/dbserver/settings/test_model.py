@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from dbserver.postgres.scram import verifier
 from dbserver.postgres.settings import MANAGED
 from dbserver.redis.settings import EVICTION_POLICIES
-from infra.configuration import parsed
-from infra.settings import Settings, SettingsError, load
+from dbserver.settings.file import parsed
+from dbserver.settings.model import Settings, SettingsError, load
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 MIB = 1024 * 1024
 
 

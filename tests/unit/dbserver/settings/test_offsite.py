@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dbserver.declared import parse
-from infra.settings import load
-from tests.unit.infra.test_settings import faults
+from dbserver.settings.model import load
+from tests.unit.dbserver.settings.test_model import faults
 
 KEY = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 PLACE = {"url": "s3://copies/db", "recipients": [KEY]}

@@ -1,0 +1,86 @@
+"""A stack's configuration file, judged as the program judges it, where no engine reads it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dbserver import contract
+from dbserver.errors import UsageError
+from dbserver.settings import model
+
+# These are objects; every other value is used as it was typed.
+STRUCTURED = (
+    "applications", "archive", "backupRecipients", "network", "offsite", "postgres", "redis", "standIns", "tls",
+)  # fmt: skip
+CONFIG = "config"
+# What else Pulumi keeps in the file. Of any other key it takes no notice, and declares the defaults.
+BESIDES = ("encryptedkey", "encryptionsalt", "environment", "secretsprovider")
+# Whose configuration may stand beside ours.
+OTHERS = ("docker", "pulumi")
+SECURE = "secure"
+HINT = "correct it; ./scripts/dbserver preview judges all of it"
+
+
+def parsed(key: str, text: str) -> Any:
+    """Return a key's value from the text that the engine keeps, which is also what it writes into the stack's file."""
+    if key not in STRUCTURED:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def refuse_faults(name: str, content: Any) -> None:
+    """Raise UsageError with every fault of a file's content: what is mistyped counts as never declared."""
+    found = faults(content)
+    if found:
+        raise UsageError(f"{name}: {contract.FAULTY}\n  " + "\n  ".join(found), HINT)
+
+
+def faults(content: Any) -> list[str]:
+    """Return every fault of a file's content with its path; what is encrypted in it is not judged."""
+    if not isinstance(content, dict):
+        return [] if content is None else ["is no mapping of keys"]
+    config = content.get(CONFIG)
+    found = [f"{key}: unknown key" for key in content if key not in (CONFIG, *BESIDES)]
+    if not isinstance(config, dict | None):
+        return [*found, f"{CONFIG}: is no mapping of keys"]
+    named = {str(key).partition(":")[::2]: value for key, value in (config or {}).items()}
+    found += [f"{CONFIG}.{of}{':' if key else ''}{key}: unknown key" for of, key in named if _unknown(of, key)]
+    values = {key: _as_text(key, value) for (of, key), value in named.items() if of == contract.PROJECT and key}
+    encrypted = tuple(f"{path}{end}" for path in _encrypted(values) for end in ".:")
+    return found + [fault for fault in model.faults(_readable(values)) if not fault.startswith(encrypted)]
+
+
+def _unknown(of: str, key: str) -> bool:
+    return not key or of not in (contract.PROJECT, *OTHERS)
+
+
+def _as_text(key: str, value: Any) -> Any:
+    """The engine hands over texts, those of objects as JSON."""
+    if isinstance(value, dict | list):
+        return value
+    return parsed(key, value if isinstance(value, str) else json.dumps(value, default=str))
+
+
+def _is_encrypted(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {SECURE}
+
+
+def _encrypted(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of everything that stands encrypted in the file."""
+    if _is_encrypted(value):
+        yield path
+    elif isinstance(value, Mapping | list):
+        for key, each in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _encrypted(each, f"{path}.{key}" if path else str(key))
+
+
+def _readable(value: Any) -> Any:
+    """Put a text into the place of what is encrypted: whether a password is given is judged, not what it is."""
+    if _is_encrypted(value):
+        return "kept encrypted"
+    if isinstance(value, dict):
+        return {key: _readable(each) for key, each in value.items()}
+    return [_readable(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,89 @@
+"""A stack's file, judged without the engine: what is mistyped is found, what Pulumi takes is taken."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from dbserver import declared
+from dbserver.errors import UsageError
+from dbserver.settings import file
+
+SHOP = {"name": "shop"}
+
+
+def config(**values: Any) -> dict[str, Any]:
+    return {"config": {f"db-server:{key}": value for key, value in values.items()}}
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (config(applications=[{"nmae": "shop"}]), "applications.0.nmae: unknown key"),
+        (config(aplications=[SHOP]), "aplications: unknown key"),
+        ({"confg": {"db-server:applications": [SHOP]}}, "confg: unknown key"),
+        ({"config": {"db-sever:applications": [SHOP]}}, "config.db-sever:applications: unknown key"),
+        ({"config": {"applications": [SHOP]}}, "config.applications: unknown key"),
+        (config(postgres={"contianerName": "pg"}), "postgres.contianerName: unknown key"),
+        (config(redis={"port": "6379"}), "redis.port: Input should be a valid integer"),
+        (config(dataDirectory="data"), "dataDirectory: "),
+        (config(applications=[SHOP, SHOP]), "applications: name shop is used twice"),
+        (config(standIns="perhaps"), "standIns: "),
+        ({"config": ["db-server:standIns"]}, "config: is no mapping of keys"),
+        (["config"], "is no mapping of keys"),
+    ],
+)
+def test_a_fault_is_found_with_its_path(content: Any, fault: str) -> None:
+    assert [found for found in file.faults(content) if found.startswith(fault)], file.faults(content)
+
+
+def test_all_faults_are_told_at_once_and_the_file_is_named() -> None:
+    content = {**config(nmae="x", postgres={"port": 0}), "confg": {}}
+    with pytest.raises(UsageError) as caught:
+        file.refuse_faults("Pulumi.prod.yaml", content)
+    assert caught.value.message.startswith("Pulumi.prod.yaml: ")
+    for fault in ("confg: unknown key", "nmae: unknown key", "postgres.port: "):
+        assert fault in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, {}, {"config": None},
+        {"encryptionsalt": "v1:x", "secretsprovider": "p", "encryptedkey": "k", "environment": ["e"], **config()},
+        {"config": {"docker:host": "unix:///x", "pulumi:disable-default-providers": ["*"]}},
+        config(standIns="true"), config(standIns=True), config(postgres='{"port": 5433}'),
+        config(adminPassword=12345678),
+        config(adminPassword={"secure": "v1:x"}, applications=[{"name": "shop", "password": {"secure": "v1:y"}}]),
+        config(postgres={"secure": "v1:all of it"}), config(redis={"port": {"secure": "v1:x"}}),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_the_engine_takes_is_no_fault(content: Any) -> None:
+    assert file.faults(content) == []
+
+
+def test_a_key_beside_an_encrypted_one_is_judged() -> None:
+    content = config(postgres={"port": {"secure": "v1:x"}, "prot": 1})
+    assert file.faults(content) == ["postgres.prot: unknown key"]
+
+
+def test_an_encrypted_password_and_one_that_is_kept_exclude_each_other_as_a_plain_one_does() -> None:
+    entry = {"name": "shop", "password": {"secure": "v1:x"}, "keepPassword": True}
+    assert file.faults(config(applications=[entry])) == [
+        "applications.0.keepPassword: a password is given as well; leave one of them out"
+    ]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_stacks_of_the_project_have_no_fault(stack: str) -> None:
+    assert file.faults(yaml.safe_load(declared.file(stack).read_text())) == []
+
+
+def test_words_that_older_yaml_reads_as_yes_and_no_are_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(declared, "ROOT", tmp_path)
+    text = "config:\n  db-server:applications: [{name: on}, {name: no}]\n  db-server:network: {create: true}\n"
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    declared.refuse_faults("dev")
+    found = declared.read("dev")
+    assert (sorted(found.applications), found.create_network) == (["no", "on"], True)
