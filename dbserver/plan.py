@@ -20,6 +20,8 @@ RESTART = "always"
 SHARED_MEMORY = 1024 * MIB
 LOG_DRIVER = "json-file"
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+# Read where there is no data yet; postgres.initialising tells initdb more. A change here replaces every container.
+INITDB = "--encoding=UTF8 --data-checksums --auth-host=scram-sha-256"
 # What an update changes in a running container.
 IN_PLACE = ("memory limit", "restart policy", "limit of processes")
 # Only the first start of a new data directory reads it: a password nobody
@@ -127,7 +129,7 @@ def _postgres(admin: str) -> Own:
         f"POSTGRES_USER={admin}",
         f"POSTGRES_DB={admin}",
         f"POSTGRES_PASSWORD_FILE={RANDOM_PASSWORD_FILE}",
-        "POSTGRES_INITDB_ARGS=--encoding=UTF8 --data-checksums --auth-host=scram-sha-256",
+        f"POSTGRES_INITDB_ARGS={INITDB}",
     ]
     command = ["postgres", "-c", f"config_file={contract.config_path(contract.POSTGRES)}"]
     return postgres_commands.health_check(admin), command, environment

@@ -46,7 +46,7 @@ def create_postgres(
     config = contract.config_directory(settings.data_directory, contract.POSTGRES)
     plan = container_plan(settings, contract.POSTGRES, image.name)
     effective, admin = server_settings(settings, image), wanted.admin_user
-    prepare = partial(prepare_postgres, plan, effective, admin, network.name)
+    prepare = partial(prepare_postgres, plan, effective, admin, network.name, image.major)
     container = create_container(plan, host.here(plan), network, prepare, tls)
     properties = {
         "container": container.name,

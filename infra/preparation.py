@@ -6,7 +6,8 @@ The engine calls this exactly when it is about to create one, so a plain
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import pulumi
 
@@ -17,6 +18,7 @@ from dbserver.backups import precaution
 from dbserver.docker import certificate, containers, host
 from dbserver.docker.containers import Container
 from dbserver.plan import ContainerPlan
+from dbserver.postgres import initialising
 from dbserver.postgres import server as postgres_server
 from dbserver.redis import access
 from dbserver.redis import settings as redis_settings
@@ -26,23 +28,28 @@ LOCAL_PASSWORD_BYTES = 24
 VERSION_FILE = "PG_VERSION"
 
 
-def prepare_container(plan: ContainerPlan, admin: str, files: Mapping[str, str], pem: str = "") -> None:
-    """Write the files that the server reads at its start, and free the container's name.
+def prepare_container(
+    plan: ContainerPlan, admin: str, files: Mapping[str, str], pem: str, make_data: Callable[[], None]
+) -> None:
+    """Write the files that the server reads at its start, make its data directory, and free the container's name.
 
     That comes last: whoever has the name serves until then. A container of this name is stopped gracefully and removed;
     its data is on the host and stays. Raises RefusedError while application containers are connected to it.
     """
     found = _serving(plan, admin)
-    host.make_directory(contract.data_directory(plan.data_root, plan.server), plan.image)
     host.write_files(contract.config_directory(plan.data_root, plan.server), files, plan.image)
     _write_certificate(plan, pem)
+    make_data()
     _free(found)
 
 
-def prepare_postgres(plan: ContainerPlan, wanted: Mapping[str, str], admin: str, network: str, pem: str = "") -> None:
+def prepare_postgres(
+    plan: ContainerPlan, wanted: Mapping[str, str], admin: str, network: str, major: str, pem: str = ""
+) -> None:
     """As for every container, with who may connect from where; `pem` is certificate and key, if any.
 
-    A new data directory is filled before there is an archive: commits that wait for one would never end.
+    A new cluster is made here, of the image's `major` version, before there is an archive: commits that wait for one
+    would never end.
     """
     data = contract.data_directory(plan.data_root, plan.server)
     if archive.WAITS in wanted and not host.held_files(data, [VERSION_FILE], plan.image, plan.server):
@@ -50,7 +57,7 @@ def prepare_postgres(plan: ContainerPlan, wanted: Mapping[str, str], admin: str,
     files = postgres_server.rendered(wanted, admin, network)
     host.make_private_directory(plan.backups, plan.image)
     host.make_closed_directory(contract.socket_directory(plan.data_root), plan.image)
-    prepare_container(plan, admin, files, pem)
+    prepare_container(plan, admin, files, pem, partial(initialising.initialise, plan, major))
 
 
 def prepare_redis(plan: ContainerPlan, wanted: Mapping[str, str], admin: str, pem: str = "", *, is_open: bool) -> None:

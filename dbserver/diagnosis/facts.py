@@ -91,7 +91,8 @@ class Prepared:
 class Postgres:
     """A PostgreSQL server from inside. Times are seconds since 1970, `asked` and `answered` by this machine's clock.
 
-    `archive_failures` are 0 after a success.
+    `archive_failures` are 0 after a success. `collations` are databases whose indexes on text were made under another
+    version of the system's collations: name, that version, the one there is.
     """
 
     version: str
@@ -113,6 +114,7 @@ class Postgres:
     faults: tuple[str, ...]
     archive_failures: int
     slots: tuple[tuple[str, int], ...]
+    collations: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)

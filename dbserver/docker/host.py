@@ -102,6 +102,11 @@ def held_files(path: str, names: Sequence[str], image: str, user: str) -> set[st
     return {name for name in names if found.holds(name)}
 
 
+def held_here(path: str, name: str) -> bool:
+    """Return True where a directory is known to hold this: where only a helper could tell, one that is asked anyway."""
+    return _direct() and (Path(path) / name).exists()
+
+
 def parse_directory(path: str, printed: str) -> Directory:
     """Return the Directory that INSPECT printed."""
     rows = [line.split(" ", 3) for line in printed.splitlines()]

@@ -88,6 +88,18 @@ ARCHIVING = (
     "(SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN failed_count ELSE 0 END"
     " FROM pg_stat_archiver)"
 )
+ACTUAL = "pg_database_collation_actual_version(d.oid)"
+# Databases whose texts are ordered by another version than their indexes were made under. PostgreSQL keeps it since 15;
+# an older one would refuse the whole query for the name of a function.
+COLLATIONS = _rows(
+    {"name": "d.datname", "recorded": "d.datcollversion", "actual": f"coalesce({ACTUAL}, 'none')"},
+    f"pg_database d WHERE d.datallowconn AND d.datcollversion <> coalesce({ACTUAL}, 'none')",
+)
+NONE = literal("'[]'::json")
+FIND_COLLATIONS = (
+    f"SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN {NONE}"
+    f" ELSE {literal(COLLATIONS)} END AS collations \\gset\n"
+)
 VALUES = {
     "version": "current_setting('server_version')",
     "now": "extract(epoch FROM clock_timestamp())",
@@ -108,9 +120,10 @@ VALUES = {
     "faults": _names("coalesce(f.name || ': ', '') || f.error", FAULTS),
     "archive_failures": f"coalesce({ARCHIVING}, 0)",
     "slots": SLOTS,
+    "collations": ":collations",
 }
 EXAMINE = (
-    "SET statement_timeout = '10s';\n"
+    f"SET statement_timeout = '10s';\n{FIND_COLLATIONS}"
     f"SELECT json_build_object({', '.join(f'{literal(name)}, {value}' for name, value in VALUES.items())});\n"
 )
 
@@ -135,6 +148,7 @@ def parse(printed: str, asked: float, answered: float) -> Postgres:
         "sessions": [Session(**{**row, "blockers": tuple(row["blockers"])}) for row in found["sessions"]],
         "prepared": [Prepared(**row) for row in found["prepared"]],
         "slots": [(row["name"], row["kept"]) for row in found["slots"]],
+        "collations": [(row["name"], row["recorded"], row["actual"]) for row in found["collations"]],
     }
     lists |= {name: found[name] for name in ("pending", "overridden", "faults")}
     return Postgres(asked=asked, answered=answered, **{**found, **{name: tuple(rows) for name, rows in lists.items()}})

@@ -9,6 +9,7 @@ from dbserver.docker.images import Image
 from dbserver.docker.privileges import PROCESSES
 from dbserver.errors import DbServerError, NotRunningError
 from dbserver.plan import ContainerPlan
+from dbserver.postgres import initialising
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.postgres.server import Server
 
@@ -38,7 +39,7 @@ def run(plan: ContainerPlan, image: Image, directory: str, stack: str) -> list[s
     options += ["--shm-size", SHARED_MEMORY, *(["--memory", str(plan.memory)] if plan.memory else [])]
     for target, source in mounts.items():
         options += ["--mount", f"type=bind,source={source},target={target}" + ",readonly" * (target != inner)]
-    for variable in plan.environment:
+    for variable in initialising.environment(plan, image.major):
         options += ["--env", variable]
     own = ["-c", f"hba_file={inner}/pg_hba.conf", "-c", "archive_mode=off", "-c", "synchronous_standby_names="]
     return ["docker", "run", *options, image.name, *plan.command, *own]

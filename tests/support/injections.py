@@ -342,6 +342,7 @@ POSTGRES = [
     Injection("settings-faulty", add_setting("postgres", "work_mem = 'much'", restart=False)),
     Injection("settings-refused", add_setting("postgres", "no_such_setting = 1"), put_settings_back("postgres")),
     Injection("huge-pages", add_setting("postgres", "huge_pages = on"), put_settings_back("postgres")),
+    Injection("collation-version", sql("UPDATE pg_database SET datcollversion = '0.9' WHERE datname = 'shop'")),
     Injection("archiving-fails", archiving_stopped, archiving_again, ("settings-overridden",)),
 ]  # fmt: skip
 

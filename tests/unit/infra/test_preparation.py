@@ -1,6 +1,7 @@
 """What happens just before a container is created: its name is free, its files are there."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def plan(server: str) -> ContainerPlan:
     return container_plan(server, names, f"db-server-{server}", "postgres:17", 1, 1)
 
 
+def taken_over(files: Mapping[str, str] | None = None) -> None:
+    made = plan("postgres")
+    directory = contract.data_directory(made.data_root, made.server)
+    preparation.prepare_container(made, "dbadmin", files or {}, "", lambda: host.make_directory(directory, made.image))
+
+
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Record what is made on the host, in order."""
@@ -42,7 +49,7 @@ def test_a_container_under_our_name_is_stopped_gracefully_and_removed_without_it
     programs.answer("CHECKPOINT", "")
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert programs.calls[-3].stdin == "CHECKPOINT;\n"
     assert [call.argv for call in programs.calls[-2:]] == [
         ("docker", "stop", "--time", "60", "db-server-postgres"),
@@ -55,7 +62,7 @@ def test_a_container_that_serves_application_containers_is_not_taken_over(progra
     connected(programs, postgres_row("172.18.0.4", 5))
     programs.answer("container inspect", printed(inspected()))
     with pytest.raises(RefusedError) as caught:
-        preparation.prepare_container(plan("postgres"), "dbadmin", {})
+        taken_over()
     assert caught.value.message == (
         f"{contract.REFUSED} taking over db-server-postgres: application containers are connected:"
         " shop-blue (blue) 5 to postgres"
@@ -81,7 +88,7 @@ def test_an_operator_may_let_a_take_over_cut_applications_off(
     programs.answer("CHECKPOINT", "")
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert len(programs.started("docker rm")) == 1
 
 
@@ -90,21 +97,21 @@ def test_a_container_that_stands_still_serves_nobody_and_is_not_asked(programs: 
     programs.answer("container inspect", printed(inspected(Status="exited")))
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert not programs.started("network inspect")
 
 
 @pytest.mark.usefixtures("written")
 def test_a_free_name_is_not_touched(programs: Programs) -> None:
     programs.answer("container inspect", NO_CONTAINER)
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert len(programs.calls) == 1
 
 
 def test_the_directory_and_the_files_are_there_before_the_container(programs: Programs, written: list[Any]) -> None:
     programs.answer("container inspect", NO_CONTAINER)
-    preparation.prepare_container(plan("postgres"), "dbadmin", {"postgresql.conf": "text"})
-    assert written == ["/data/db-server/postgres", ("/data/db-server/config/postgres", {"postgresql.conf": "text"})]
+    taken_over({"postgresql.conf": "text"})
+    assert written == [("/data/db-server/config/postgres", {"postgresql.conf": "text"}), "/data/db-server/postgres"]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +198,9 @@ def test_rules_that_were_lost_are_made_again_for_the_password_that_is_there(
 def test_postgres_gets_its_settings_and_who_may_connect(programs: Programs, written: list[Any]) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     programs.answer("network inspect", Failed("Error response from daemon: network n not found"))
-    preparation.prepare_postgres(plan("postgres"), {"work_mem": "4MB"}, "dbadmin", "n")
-    assert set(written[1][1]) == {"postgresql.conf", "pg_hba.conf"}
+    programs.answer("docker run", "")
+    preparation.prepare_postgres(plan("postgres"), {"work_mem": "4MB"}, "dbadmin", "n", "17")
+    assert set(written[0][1]) == {"postgresql.conf", "pg_hba.conf"}
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["data", "a new directory"])
@@ -203,9 +211,23 @@ def test_commits_wait_for_the_archive_from_the_start_but_not_while_new_data_is_m
     programs.answer("network inspect", Failed("Error response from daemon: network n not found"))
     monkeypatch.setattr("dbserver.docker.host.held_files", lambda *_: {"PG_VERSION"} if filled else set())
     waiting = {"synchronous_standby_names": "db_server_archive", "work_mem": "4MB"}
-    preparation.prepare_postgres(plan("postgres"), waiting, "dbadmin", "n")
-    assert ("synchronous_standby_names" in written[1][1]["postgresql.conf"]) == filled
-    assert "work_mem" in written[1][1]["postgresql.conf"]
+    programs.answer("docker run", "")
+    preparation.prepare_postgres(plan("postgres"), waiting, "dbadmin", "n", "17")
+    assert ("synchronous_standby_names" in written[0][1]["postgresql.conf"]) == filled
+    assert "work_mem" in written[0][1]["postgresql.conf"]
+
+
+def test_the_cluster_is_made_once_its_settings_are_there_and_before_anybody_is_stopped(
+    programs: Programs, written: list[Any]
+) -> None:
+    connected(programs)
+    programs.answer("container inspect", printed(inspected()))
+    programs.answer("CHECKPOINT", "")
+    programs.answer("docker run", Failed("initdb: error: no room"))
+    with pytest.raises(CommandError, match="no room"):
+        preparation.prepare_postgres(plan("postgres"), {}, "dbadmin", "nginx-network", "17")
+    assert [path for path, _ in written] == ["/data/db-server/config/postgres"]
+    assert not programs.started("docker stop")
 
 
 @pytest.mark.usefixtures("written")
@@ -217,7 +239,7 @@ def test_a_container_of_elsewhere_is_kept_for_the_way_back_where_adopt_says_so(
     programs.answer("container inspect", printed(inspected()))
     for verb in ("CHECKPOINT", "docker update", "docker stop", "docker rename"):
         programs.answer(verb, "")
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert [call.argv for call in programs.calls[-3:]] == [
         ("docker", "update", "--restart", "no", "db-server-postgres"),
         ("docker", "stop", "--time", "60", "db-server-postgres"),
@@ -235,7 +257,7 @@ def test_a_container_of_a_stack_is_never_kept(programs: Programs, monkeypatch: p
     programs.answer("CHECKPOINT", "")
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    preparation.prepare_container(plan("postgres"), "dbadmin", {})
+    taken_over()
     assert len(programs.started("docker rm")) == 1
 
 
@@ -245,9 +267,9 @@ def test_whoever_has_the_name_serves_until_the_files_are_there(programs: Program
     programs.answer("CHECKPOINT", "")
     programs.answer("docker stop", Failed("it does not stop"))
     with pytest.raises(CommandError):
-        preparation.prepare_container(plan("postgres"), "dbadmin", {"postgresql.conf": "text"})
+        taken_over({"postgresql.conf": "text"})
     assert [each if isinstance(each, str) else each[0] for each in written] == [
-        "/data/db-server/postgres", "/data/db-server/config/postgres",
+        "/data/db-server/config/postgres", "/data/db-server/postgres",
     ]  # fmt: skip
 
 
@@ -263,9 +285,10 @@ def test_the_certificate_is_there_before_the_container(
     monkeypatch.setattr(host, "held_files", lambda *_: set())
     programs.answer("container inspect", NO_CONTAINER)
     programs.answer("network inspect", network())
+    programs.answer("docker run", "")
     for pem in ("", "key and certificate"):
         if server == "postgres":
-            preparation.prepare_postgres(plan(server), {}, "dbadmin", "nginx-network", pem)
+            preparation.prepare_postgres(plan(server), {}, "dbadmin", "nginx-network", "17", pem)
         else:
             wanted = redis_settings.derived(MEMORY, "noeviction", "none")
             preparation.prepare_redis(plan(server), wanted, "dbadmin", pem, is_open=False)

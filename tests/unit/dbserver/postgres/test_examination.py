@@ -13,20 +13,23 @@ SESSION: dict[str, Any] = {
     "state_seconds": 1.5, "transaction_seconds": 2.5, "blockers": [4, 5], "command": "UPDATE",
 }  # fmt: skip
 ROLE = {"name": "a", "connections": 1, "limit": -1, "expired": False}
+MOVED = {"name": "d", "recorded": "2.36", "actual": "2.41"}
 PRINTED: dict[str, Any] = {
     "version": "17.5", "now": 12.5, "checkpoint": 10.0, "standby": False, "read_only": False, "max_connections": 25,
     "reserved": 3, "used": 1, "roles": [ROLE], "databases": [], "sessions": [SESSION], "prepared": [], "pending": ["a"],
     "overridden": [], "faults": [], "archive_failures": 0, "slots": [{"name": "s", "kept": 5}],
+    "collations": [],
 }  # fmt: skip
 
 
 def test_the_answer_is_read(programs: Programs) -> None:
-    programs.answer("pg_stat_activity", json.dumps(PRINTED))
+    programs.answer("pg_stat_activity", json.dumps({**PRINTED, "collations": [MOVED]}))
     found, refusal = examination.examine("db-server-postgres", "dbadmin")
     assert found
     assert refusal == ""
     assert found.sessions == (Session(**{**SESSION, "blockers": (4, 5)}),)
     assert found.roles == (Role("a", 1, -1, expired=False),)
+    assert found.collations == (("d", "2.36", "2.41"),)
     assert (found.pending, found.slots, found.faults) == (("a",), (("s", 5),), ())
     assert found.asked <= found.answered
 

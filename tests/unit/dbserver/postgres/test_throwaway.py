@@ -7,7 +7,7 @@ from dbserver.docker import host
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError
 from dbserver.plan import Names, container_plan
-from dbserver.postgres import throwaway
+from dbserver.postgres import initialising, throwaway
 from dbserver.postgres.server import Server
 from tests.unit.fakes import NO_CONTAINER, Clock, Failed, Programs
 
@@ -24,7 +24,7 @@ def test_it_is_a_first_start_of_the_stack_in_a_directory_of_its_own() -> None:
     assert "type=bind,source=/data/config/postgres,target=/etc/postgresql,readonly" in argv
     assert "type=bind,source=/backups,target=/backups,readonly" in argv
     assert "source=/data/postgres," not in text
-    assert {argv[i + 1] for i, word in enumerate(argv) if word == "--env"} == set(PLAN.environment)
+    assert {argv[i + 1] for i, word in enumerate(argv) if word == "--env"} == set(initialising.environment(PLAN, "18"))
     assert argv[argv.index("postgres:18") + 1 :][: len(PLAN.command)] == list(PLAN.command)
     assert "synchronous_standby_names=" in argv, "or its first commits would wait for an archive that it has not"
     assert {"--read-only", "no-new-privileges:true", "/var/run/postgresql:mode=1777"} <= set(argv)
