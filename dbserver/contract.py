@@ -24,6 +24,8 @@ DEFAULT_ADMIN = "dbadmin"
 STAND_IN_PREFIX = "db-server-stand-in/"
 
 LABEL_SERVER = "com.database.server"
+# The oldest major versions that the tests run.
+OLDEST = {POSTGRES: 15, REDIS: 7}
 LABEL_VERSION = "com.database.version"
 LABEL_STACK = "com.database.stack"
 LABEL_IMAGE = "com.database.image"

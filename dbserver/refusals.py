@@ -84,6 +84,7 @@ def directory(server: str, found: Directory, image: Image, own: Container | None
             f"{found.path} holds no data, {', '.join(found.beside)} beside it does: an upgrade was interrupted, or a"
             " directory moved; ./scripts/dbserver upgrade postgres --rollback brings it back"
         )
+    reasons += _newer_redis(found, image, own) if server == contract.REDIS else []
     foreign = [(name, uid) for name, uid in found.owners if uid not in (found.server_uid, 0) or _strict(name, uid)]
     if foreign:
         name, uid = foreign[0]
@@ -107,6 +108,33 @@ def _other_major(found: Directory, image: Image) -> str:
         f"{found.path} holds data of PostgreSQL {found.version}, the image {image.name} is {image.major}: it would"
         f" not start; set postgres.image to postgres:{found.version}{_upgrade(found, image)}"
     )
+
+
+def _newer_redis(found: Directory, image: Image, own: Container | None) -> list[str]:
+    """What a Redis that runs writes at its stop is as new as itself, whatever there is of it by now."""
+    running = own.labels.get(contract.LABEL_VERSION, "") if own and own.running else ""
+    if found.newer:
+        known = "a newer Redis" if found.newer == "unknown" else f"Redis {found.newer}"
+        way = (
+            f"set redis.image to redis:{found.newer.partition('.')[0]}" if known[0] == "R" else "set redis.image to it"
+        )
+        return [
+            f"{found.path} holds data of {known}, which the image {image.name} cannot read: it would not start; {way}"
+        ]
+    if own and running.isdigit() and image.major.isdigit() and int(running) > int(image.major):
+        way = f"set redis.image to redis:{running}"
+        return [f"{own.name} is Redis {running}: what it has to keep, the image {image.name} cannot read; {way}"]
+    return []
+
+
+def version(server: str, image: Image) -> list[str]:
+    """What is older than anything that was tried would fail somewhere, with words of its own."""
+    if not image.major.isdigit() or int(image.major) >= contract.OLDEST[server]:
+        return []
+    oldest = contract.OLDEST[server]
+    return [
+        f"the image {image.name} is of version {image.major}, {server} has to be {oldest} or newer: set {server}.image"
+    ]
 
 
 def _upgrade(found: Directory, image: Image) -> str:

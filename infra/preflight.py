@@ -123,6 +123,7 @@ def _server_reasons(settings: Settings, server: str, image: Image, container: Co
     port = _declared(settings, server).port
     path = contract.data_directory(settings.data_directory, server)
     reasons = [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
+    reasons += refusals.version(server, image)
     if refusals.settled(container, image, path, server):
         return reasons
     directory = host.inspect_directory(path, image.name, server)

@@ -20,7 +20,6 @@ NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 APPLICATION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # Ways in that a client with a password passes under the stack's rules too.
 METHODS = ("scram-sha-256", "md5", "password", "reject")
-REDIS_MAJOR = 7
 OPEN_FLAG = "--allow-open-redis"
 LEAVE_FLAG = "--leave-out"
 # Of the image: read at the first start of new data only, or nothing that a server reads.
@@ -159,8 +158,9 @@ def application(database: str) -> str:
 
 def _redis(redis: Redis, *, allow_open: bool) -> Iterator[str]:
     settings, version = redis.settings, redis.info.get("redis_version", "")
-    if int(version.partition(".")[0] or 0) < REDIS_MAJOR:
-        yield f"Redis {version} is too old for the stack's settings: run redis:{REDIS_MAJOR} on the same data first"
+    oldest = contract.OLDEST[contract.REDIS]
+    if int(version.partition(".")[0] or 0) < oldest:
+        yield f"Redis {version} is too old for the stack's settings: run redis:{oldest} on the same data first"
         return
     if redis.info.get("role") != "master" or settings.get("cluster-enabled") == "yes":
         yield f"{redis.container.name} is a replica or of a cluster: the stack runs a single Redis"

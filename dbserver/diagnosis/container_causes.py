@@ -200,7 +200,7 @@ CAUSES = (
           "docker unpause {container}", each(_in_state("paused")), ("container-unhealthy", "server-silent")),
     Cause("out-of-memory", BY_SERVER, "both", FAULT,
           "The kernel killed processes of the container, because it reached its memory limit or the host ran out.",
-          MORE_MEMORY, each(_out_of_memory), HIDDEN_BY_STATE),
+          MORE_MEMORY, each(_out_of_memory), (*HIDDEN_BY_STATE, "postgres-crashed")),
     Cause("container-restarting", NOT_RUNNING, "both", FAULT,
           "The server crashes at every start. Its log says why.",
           START, each(_restarting), ("container-unhealthy", "container-crashed", "server-silent")),

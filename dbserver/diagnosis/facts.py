@@ -92,7 +92,8 @@ class Postgres:
     """A PostgreSQL server from inside. Times are seconds since 1970, `asked` and `answered` by this machine's clock.
 
     `archive_failures` are 0 after a success. `collations` are databases whose indexes on text were made under another
-    version of the system's collations: name, that version, the one there is.
+    version of the system's collations: name, that version, the one there is. `crashed_seconds` is since
+    when the server runs after one of its processes was killed, None where none was since its start.
     """
 
     version: str
@@ -115,6 +116,7 @@ class Postgres:
     archive_failures: int
     slots: tuple[tuple[str, int], ...]
     collations: tuple[tuple[str, str, str], ...]
+    crashed_seconds: float | None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ WAIT_SECONDS = 2
 # The second half follows the first at once, or its coordinator is gone.
 PREPARED_SECONDS = 5
 REFUSED = re.compile(r"too many clients already|remaining connection slots are reserved")
+LOCKS_FULL = re.compile(r"out of shared memory")
+KILLED = re.compile(r"server process .* was terminated by signal")
 ROLE_REFUSED = re.compile(r'too many connections for role "([^"]+)"')
 
 
@@ -112,6 +114,20 @@ def _prepared(_: Facts, found: Postgres) -> Iterator[Seen]:
             yield Seen(f"{what} {duration(each.seconds)} and keeps its locks{behind}", (), values)
 
 
+def _locks_full(_: Facts, server: Server) -> Iterator[Seen]:
+    lines = [line for line in (*server.log, *server.refusal.splitlines()) if LOCKS_FULL.search(line)]
+    if lines:
+        yield Seen(f"the table of locks was full, {len(lines)} times in the last ten minutes", lines[-2:])
+
+
+def _crashed(_: Facts, server: Server) -> Iterator[Seen]:
+    seconds = server.postgres.crashed_seconds if server.postgres else None
+    if seconds is not None:
+        what = f"every connection was ended {duration(seconds)} ago: one of the server's processes was killed"
+        yield Seen(what, [line for line in server.log if KILLED.search(line)][-2:])
+
+
+MOST_LOCKS = "SELECT pid FROM pg_locks WHERE pid IS NOT NULL GROUP BY pid ORDER BY count(*) DESC LIMIT 1"
 END = f'{PSQL} "SELECT pg_terminate_backend({{pid}})"'
 MORE = f"{SET} 'db-server:postgres.maxConnections' {{more}} && {START}"
 
@@ -127,6 +143,16 @@ CAUSES = (
           "An application holds as many connections as its entry declares: more are refused (`too many connections for"
           " role`). Stop the colour that is not used any more, or declare a larger pool.",
           f"{SET} 'db-server:applications[{{index}}].poolSize' {{more}} && {START}", of(_at_limit, "postgres")),
+    Cause("locks-exhausted", LOCKED, "postgres", FAULT,
+          "All applications share one table of locks, and one filled it (`out of shared memory`): with advisory locks"
+          " that are never given back, or a transaction over thousands of tables. Nobody can log in then, the"
+          " administrator neither. The command ends the session that holds most, or all of them by a restart.",
+          f'{PSQL} "SELECT pg_terminate_backend(({MOST_LOCKS}))" || docker restart {{container}}',
+          of(_locks_full, "postgres"), ("server-silent",)),
+    Cause("postgres-crashed", "", "postgres", WARNING,
+          "A process of the server's was killed, by the kernel or by hand. PostgreSQL then ends every connection and"
+          " recovers; nothing that was committed is lost. It is named until the next restart.",
+          "docker logs {container} 2>&1 | grep 'was terminated by signal'", of(_crashed, "postgres")),
     Cause("lock-chain", LOCKED, "postgres", FAULT,
           "Sessions wait for a lock that another one does not give back. The command ends that one: its transaction is"
           " rolled back.",

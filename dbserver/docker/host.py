@@ -18,7 +18,8 @@ from dbserver import execute
 HELPER_SECONDS = 120
 
 # Works in the helper: a directory's owner, version files, free bytes, and who
-# works in it. Device and inode of a process's directory are compared, because
+# works in it. The image's own program says what its Redis cannot read, and the
+# head of such a file which version wrote it. Device and inode of a process's directory are compared, because
 # its path is another one inside each container. The second `-` answers keep
 # the columns where a file is missing.
 INSPECT = r"""
@@ -33,6 +34,12 @@ for file in PG_VERSION dump.rdb appendonlydir appendonly.aof .line; do
     [ -e "$dir/$file" ] && echo "file $file $(stat -c %u "$dir/$file")"
 done
 [ -f "$dir/PG_VERSION" ] && echo "version $(cat "$dir/PG_VERSION")"
+for file in "$dir/dump.rdb" "$dir/appendonly.aof" "$dir"/appendonlydir/*.base.rdb; do
+    [ -f "$file" ] && command -v redis-check-rdb >/dev/null || continue
+    head -c 512 "$file" | redis-check-rdb /dev/stdin 2>&1 | grep -q "handle RDB format version" || continue
+    written=$(head -c 64 "$file" | LC_ALL=C tr -dc '[:print:]')
+    echo "newer $(echo "$written" | sed -n 's/^REDIS[0-9]*redis-ver\([0-9.]*\).*/\1/p' | grep . || echo unknown)"
+done
 [ -n "$(ls -A "$dir")" ] && echo "filled 1"
 here=$(stat -Lc '%d:%i' "$dir")
 for process in /proc/[0-9]*; do
@@ -65,7 +72,8 @@ class Occupant:
 class Directory:
     """What a data directory holds. `server_uid` is the uid under which the image runs its server.
 
-    `beside` are the names of directories that upgrades have kept.
+    `beside` are the names of directories that upgrades have kept. `newer` is the version of Redis that has written what
+    the image's cannot read, if any.
     """
 
     path: str
@@ -77,6 +85,7 @@ class Directory:
     owners: tuple[tuple[str, int], ...] = ()
     occupants: tuple[Occupant, ...] = ()
     beside: tuple[str, ...] = ()
+    newer: str = ""
 
     def holds(self, name: str) -> bool:
         """True where a file or directory of this name is in it."""
@@ -125,6 +134,7 @@ def parse_directory(path: str, printed: str) -> Directory:
             if row[0] == "occupant"
         ),
         beside=tuple(row[1] for row in rows if row[0] == "beside"),
+        newer=values.get("newer", ""),
     )
 
 

@@ -88,6 +88,11 @@ ARCHIVING = (
     "(SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN failed_count ELSE 0 END"
     " FROM pg_stat_archiver)"
 )
+# All processes but the first are made anew after one was killed; at an ordinary start this one is there at once.
+CRASHED = (
+    f"(SELECT {_seconds('a.backend_start')} FROM pg_stat_activity a WHERE a.backend_type = 'checkpointer'"
+    " AND a.backend_start > pg_postmaster_start_time() + interval '3s')"
+)
 ACTUAL = "pg_database_collation_actual_version(d.oid)"
 # Databases whose texts are ordered by another version than their indexes were made under. PostgreSQL keeps it since 15;
 # an older one would refuse the whole query for the name of a function.
@@ -121,6 +126,7 @@ VALUES = {
     "archive_failures": f"coalesce({ARCHIVING}, 0)",
     "slots": SLOTS,
     "collations": ":collations",
+    "crashed_seconds": CRASHED,
 }
 EXAMINE = (
     f"SET statement_timeout = '10s';\n{FIND_COLLATIONS}"

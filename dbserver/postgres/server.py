@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,10 @@ from dbserver.readiness import wait_until
 # So much longer than a statement may take is waited for its end.
 GRACE_SECONDS = 5
 RELOAD_SECONDS = 10
+# Whoever opens connections without logging in can hold all of them, but each for `authentication_timeout` only: so long
+# a session of the administrator's tries again, and once more. Nothing of its script has been sent then.
+FULL_SECONDS = 12
+FULL = re.compile(r"^psql: error: connection to server .*too many clients already", re.MULTILINE)
 CONFIG_PATH = contract.config_path(contract.POSTGRES)
 FILES = {
     name: f"{contract.INNER_CONFIG[contract.POSTGRES]}/{name}"
@@ -34,16 +39,26 @@ class Server:
 
     def query(self, statement: str, database: str = "postgres") -> str:
         """Run SQL as the administrator and return what psql printed, stripped."""
-        argv = commands.psql(self.container, self.admin, database)
-        return execute.run(argv, stdin=statement, timeout=QUERY_SECONDS + GRACE_SECONDS).stdout.strip()
+        return self._asked(statement, database, QUERY_SECONDS, check=True).stdout.strip()
 
     def attempt(self, statement: str, database: str, seconds: float = QUERY_SECONDS) -> execute.Finished:
         """Run SQL as the administrator; its failure, no answer included, is for the caller to judge."""
-        argv = commands.psql(self.container, self.admin, database, seconds)
         try:
-            return execute.run(argv, stdin=statement, timeout=seconds + GRACE_SECONDS, check=False)
+            return self._asked(statement, database, seconds, check=False)
         except CommandError as fault:
             return execute.Finished(fault.exit_status, "", fault.output)
+
+    def _asked(self, statement: str, database: str, seconds: float, *, check: bool) -> execute.Finished:
+        argv = commands.psql(self.container, self.admin, database, seconds)
+        deadline = time.monotonic() + FULL_SECONDS
+        while True:
+            done = execute.run(argv, stdin=statement, timeout=seconds + GRACE_SECONDS, check=False)
+            if not FULL.search(done.stderr) or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        if check and not done.succeeded:
+            raise CommandError(f"psql in {self.container}", done.status, done.output)
+        return done
 
     def answer(self) -> dict[str, Any]:
         """Return version, start and connections. Raises NotRunningError where the server does not answer."""

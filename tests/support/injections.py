@@ -314,6 +314,17 @@ def archiving_again(stack: Stack) -> None:
     stack.sql("SELECT pg_switch_wal()")
 
 
+def locks(stack: Stack) -> None:
+    stack.psql("SELECT count(pg_advisory_lock(n)) FROM generate_series(1, 200000) n")
+
+
+def backend_killed(stack: Stack) -> None:
+    since = "SELECT now() > pg_postmaster_start_time() + interval '4s'"
+    stack.until(lambda: stack.sql(since, "postgres") == "t", what="a server that has run for a while")
+    stack.psql("COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID'")
+    stack.until(lambda: stack.psql("SELECT 1").code == 0, what="the recovery")
+
+
 POSTGRES = [
     Injection("password-wrong", wrong_password, restart("postgres")),
     Injection("login-rejected", administrator_from_the_network, restart("postgres")),
@@ -336,6 +347,8 @@ POSTGRES = [
     Injection("application-at-its-limit", sessions(4, "shop", "shop"), END_SESSIONS),
     Injection("idle-in-transaction", held("BEGIN; SELECT 1;")),
     Injection("lock-chain", chain),
+    Injection("locks-exhausted", locks, restart("postgres")),
+    Injection("postgres-crashed", backend_killed, restart("postgres")),
     Injection("prepared-transaction", prepared),
     Injection("settings-overridden", reloaded("ALTER SYSTEM SET work_mem = '5MB'")),
     Injection("settings-pending", reloaded("ALTER SYSTEM SET max_files_per_process = 500")),

@@ -51,6 +51,11 @@ ELSEWHERE = {
         "test_upgrade.py::test_an_upgrade_keeps_everything_loses_no_acknowledged_write_and_is_taken_back",
     "./scripts/dbserver upgrade postgres --rollback --confirm postgres":
         "test_upgrade.py::taken_back",
+    "docker logs <container> 2>&1 | grep 'was terminated by signal'":
+        "test_limits.py::test_a_process_that_was_killed_is_named_once_the_server_is_back",
+    'docker exec <container> psql -U <admin> -d postgres -c "SELECT pg_terminate_backend((SELECT pid FROM pg_locks'
+    ' WHERE pid IS NOT NULL GROUP BY pid ORDER BY count(*) DESC LIMIT 1))" || docker restart <container>':
+        "test_limits.py::test_an_application_that_takes_all_locks_is_named_and_the_others_work_once_it_is_ended",
     "./scripts/dbserver adopt --stack prod": ADOPT,
     "./scripts/dbserver adopt --stack prod --confirm prod": ADOPT,
     "./scripts/dbserver adopt --stack prod --undo --confirm prod": ADOPT,

@@ -64,6 +64,22 @@ def test_a_new_major_version_is_refused_while_the_old_one_runs_on(running: Stack
 
 
 @pytest.mark.full
+def test_an_older_redis_is_refused_while_the_newer_one_runs_and_once_it_has_stopped(running: Stack) -> None:
+    running.cli("SET", "kept", "yes")
+    ids = running.ids()
+    with running.configured(redis={"image": "redis:7"}):
+        refused = running.start()
+        assert running.ids() == ids
+        running.script("stop.sh").ok()
+        for done in (refused, running.start()):
+            assert done.code == 5, done.text
+            assert "holds data of Redis 8." in done.text
+            assert "set redis.image to redis:8" in done.text
+    running.start().ok()
+    assert running.cli("GET", "kept") == "yes"
+
+
+@pytest.mark.full
 def test_data_of_another_owner_is_refused(stack: Stack) -> None:
     data = fill(stack.data / "postgres", uid=4711)
     assert_refused(stack, "belongs to uid 4711", "chown -R 999")

@@ -186,3 +186,35 @@ def test_less_than_a_gibibyte_of_room_is_refused(*, free: int, refused: bool) ->
 def test_all_reasons_of_a_directory_are_told_at_once() -> None:
     found = judged(version="16", owners=(("PG_VERSION", 1),), occupants=(Occupant(1, "", "x"),), free_bytes=0)
     assert len(found) == 4
+
+
+REDIS_7 = Image("redis:7", "sha256:7", "7")
+
+
+@pytest.mark.parametrize(
+    ("newer", "known", "way"),
+    [
+        ("8.0.2", "Redis 8.0.2", "set redis.image to redis:8"),
+        ("unknown", "a newer Redis", "set redis.image to it"),
+    ],
+)
+def test_data_of_a_newer_redis_is_refused_with_the_image_that_reads_it(newer: str, known: str, way: str) -> None:
+    reason = f"{PATH} holds data of {known}, which the image redis:7 cannot read: it would not start; {way}"
+    assert refusals.directory("redis", directory(newer=newer), REDIS_7, None) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("label", "state", "refused"),
+    [("8", "running", True), ("7", "running", False), ("8", "exited", False), ("", "running", False)],
+)
+def test_a_newer_redis_that_runs_is_not_replaced_by_an_older_one(*, label: str, state: str, refused: bool) -> None:
+    own = container(name="db-server-redis", state=state, labels={"com.database.version": label})
+    assert bool(refusals.directory("redis", directory(), REDIS_7, own)) == refused
+
+
+@pytest.mark.parametrize(("server", "oldest"), [("postgres", 15), ("redis", 7)])
+def test_an_image_older_than_any_that_was_tried_is_refused(server: str, oldest: int) -> None:
+    assert refusals.version(server, Image("x", "sha256:x", str(oldest))) == []
+    assert refusals.version(server, Image("x:latest", "sha256:x", "")) == []
+    (reason,) = refusals.version(server, Image(f"x:{oldest - 1}", "sha256:x", str(oldest - 1)))
+    assert reason.endswith(f"{server} has to be {oldest} or newer: set {server}.image")

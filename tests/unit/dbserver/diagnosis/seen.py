@@ -27,7 +27,7 @@ POSTGRES = Postgres(
     used=10, roles=(Role("dbadmin", 1, -1, False), Role("shop_role", 3, 20, False)),  # noqa: FBT003  a fact
     databases=(Database("shop_db", True, -1, 100, 0),),  # noqa: FBT003  a fact
     sessions=(), prepared=(), pending=(), overridden=(), faults=(), archive_failures=0, slots=(),
-    collations=(),
+    collations=(), crashed_seconds=None,
 )  # fmt: skip
 REDIS = Redis(
     ping="PONG",

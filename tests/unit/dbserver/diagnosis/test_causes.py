@@ -150,6 +150,8 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("wraparound", shop(age=1_500_000_000), "1500000000 transactions old"),
     ("archiving-fails", with_postgres(archive_failures=3), "archive"),
     ("replication-slot", with_postgres(slots=(("left", 5 * GIB),)), "keeps 5.0 GB"),
+    ("locks-exhausted", said("ERROR:  out of shared memory"), "was full, 1 times"),
+    ("postgres-crashed", with_postgres(crashed_seconds=90.0), "was ended 1 min 30 s ago"),
     ("collation-version", with_postgres(collations=(("shop_db", "2.36", "2.41"),)), "version 2.36, the image has 2.41"),
     ("connections-exhausted", with_postgres(used=100), "100 of 100 connections are taken"),
     ("connections-exhausted", said("FATAL:  sorry, too many clients already"), "1 were refused"),

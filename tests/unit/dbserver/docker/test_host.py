@@ -165,3 +165,8 @@ def test_a_missing_directory_is_made_by_the_daemon_where_this_process_may_not(pr
     programs.answer("docker run", "")
     host.make_directory("/data/db-server/redis", "redis:8")
     assert "/data/db-server/redis:/target" in programs.calls[0].argv
+
+
+def test_a_newer_redis_is_known_by_what_the_image_cannot_read() -> None:
+    assert host.parse_directory("/data", "exists 1\nnewer 8.0.2\nfilled 1\n").newer == "8.0.2"
+    assert host.parse_directory("/data", "exists 1\nnewer unknown\n").newer == "unknown"

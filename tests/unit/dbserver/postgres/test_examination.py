@@ -18,7 +18,7 @@ PRINTED: dict[str, Any] = {
     "version": "17.5", "now": 12.5, "checkpoint": 10.0, "standby": False, "read_only": False, "max_connections": 25,
     "reserved": 3, "used": 1, "roles": [ROLE], "databases": [], "sessions": [SESSION], "prepared": [], "pending": ["a"],
     "overridden": [], "faults": [], "archive_failures": 0, "slots": [{"name": "s", "kept": 5}],
-    "collations": [],
+    "collations": [], "crashed_seconds": None,
 }  # fmt: skip
 
 

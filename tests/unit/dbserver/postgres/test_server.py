@@ -12,7 +12,7 @@ import pytest
 
 from dbserver import readiness
 from dbserver.docker import host
-from dbserver.errors import DbServerError, NotRunningError, RefusedError
+from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
 from dbserver.postgres import scram, server, settings, sql
 from dbserver.postgres.server import Declared, Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
@@ -420,3 +420,21 @@ def test_another_certificate_is_written_before_the_reload_that_takes_it(programs
 def test_the_certificate_that_is_there_is_not_written_again(programs: Programs) -> None:
     digest = hashlib.sha256(b"key and certificate").hexdigest()
     assert certified(programs, f"{digest}  -\n600 postgres\n") == []
+
+
+TOO_MANY = 'on socket "/var/run/postgresql/.s.PGSQL.5432" failed: FATAL:  sorry, too many clients already'
+
+
+def test_a_full_server_is_asked_again_until_those_who_do_not_log_in_are_gone(programs: Programs) -> None:
+    refused = Failed(f"psql: error: connection to server {TOO_MANY}", 2)
+    programs.answer("SELECT 1", refused, refused, "1\n")
+    assert SERVER.query("SELECT 1") == "1"
+    programs.answer("SELECT 2", refused)
+    with pytest.raises(CommandError, match="too many clients already"):
+        SERVER.query("SELECT 2")
+
+
+def test_a_script_of_which_something_may_have_been_run_is_not_sent_again(programs: Programs) -> None:
+    programs.answer("SELECT 1", Failed(rf"psql:<stdin>:3: error: \connect: connection to server {TOO_MANY}", 2))
+    assert SERVER.attempt("SELECT 1", "postgres").status == 2
+    assert len(programs.started("SELECT 1")) == 1

@@ -1,0 +1,87 @@
+"""What one client takes from all others on PostgreSQL, and what of that is bounded."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from dbserver.postgres.server import Server
+from tests.support.commands import Ran, run
+from tests.support.lending import ADMIN, Lent
+
+# The version, and a name that nobody has: the server asks for a password and waits.
+BODY = b"\x00\x03\x00\x00user\x00nobody\x00database\x00nowhere\x00\x00"
+STARTUP = (len(BODY) + 4).to_bytes(4, "big") + BODY
+
+
+@contextmanager
+def half_open(stack: Lent, count: int, said: bytes) -> Iterator[None]:
+    """Hold so many connections that say this much and never log in."""
+    with ExitStack() as open_here:
+        for _ in range(count):
+            connection = open_here.enter_context(socket.create_connection(("127.0.0.1", stack.postgres_port), 10))
+            connection.sendall(said)
+        yield
+
+
+@pytest.fixture(scope="module")
+def limits(lent: Lent) -> Lent:
+    settings = {"temp_file_limit": "100MB"}
+    return lent.admit({"name": "one", "settings": settings}, {"name": "other"})
+
+
+def as_application(stack: Lent, name: str, sql: str) -> Ran:
+    url = stack.variables(name)["DATABASE_URL"]
+    return stack.client(f"psql -XqAt -v ON_ERROR_STOP=1 '{url}' -c \"{sql}\"", server="postgres")
+
+
+def findings(stack: Lent) -> dict[str, dict[str, Any]]:
+    """Return what doctor finds by its cause."""
+    found = json.loads(stack.script("dbserver", "doctor", "--format", "json").out)["findings"]
+    return {each["cause"]: each for each in found}
+
+
+@pytest.mark.parametrize("said", [b"", STARTUP], ids=["silent", "without a password"])
+def test_connections_that_never_log_in_keep_the_administrator_out_for_seconds_only(limits: Lent, said: bytes) -> None:
+    connections = int(limits.sql("SHOW max_connections", "postgres"))
+    with half_open(limits, 3 * connections, said):
+        limits.until(lambda: "too many clients" in limits.psql("SELECT 1", "postgres").text, what="a full server")
+        assert Server(limits.postgres, ADMIN).query("SELECT 1") == "1"
+
+
+def test_an_application_does_not_lift_a_limit_that_the_server_keeps(limits: Lent) -> None:
+    refused = as_application(limits, "one", "SET temp_file_limit = -1")
+    assert "permission denied to set parameter" in refused.text
+    assert "permission denied" in as_application(limits, "one", "ALTER ROLE one SET temp_file_limit = -1").text
+    too_much = "SET work_mem = '64kB'; SELECT count(*) FROM (SELECT repeat('x', 500) || n AS t FROM"
+    filled = as_application(limits, "one", f"{too_much} generate_series(1, 400000) n ORDER BY t) s")
+    assert "temporary file size exceeds" in filled.text
+
+
+def test_an_application_that_takes_all_locks_is_named_and_the_others_work_once_it_is_ended(limits: Lent) -> None:
+    taking = "SELECT count(pg_advisory_lock(n)) FROM generate_series(1, 200000) n; SELECT pg_sleep(600);"
+    script = f"echo '{taking}' | psql -q -U one -d one"
+    holding = subprocess.Popen(["docker", "exec", limits.postgres, "sh", "-c", script])
+    making = "CREATE TABLE after_it (n int)"
+    full = "out of shared memory"
+    limits.until(lambda: full in limits.psql(f"BEGIN; {making}; ROLLBACK", "other").text, what="a full table of locks")
+    found = findings(limits)["locks-exhausted"]
+    assert full in " ".join(found["evidence"])
+    run("bash", "-c", found["command"]).ok()
+    assert holding.wait(60) != 0
+    as_application(limits, "other", making).ok()
+
+
+def test_a_process_that_was_killed_is_named_once_the_server_is_back(limits: Lent) -> None:
+    ran = "SELECT now() > pg_postmaster_start_time() + interval '4s'"
+    limits.until(lambda: limits.sql(ran, "postgres") == "t", what="a server that has run for a while")
+    assert "postgres-crashed" not in findings(limits)
+    limits.psql("COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID'", "postgres")
+    limits.until(lambda: not limits.sql_fails(), what="the recovery")
+    found = findings(limits)["postgres-crashed"]
+    assert "was terminated by signal 9" in run("bash", "-c", found["command"]).ok().out
+    assert "was terminated by signal 9" in " ".join(found["evidence"])
