@@ -45,6 +45,8 @@ INNER_ARCHIVE = "/archive"
 CONFIG_FILE = {POSTGRES: "postgresql.conf", REDIS: "redis.conf"}
 # Certificate and key in one file, so that one rename replaces both.
 CERTIFICATE_FILE = "server.pem"
+# Beside the rendered files: which data belongs to them. In Redis' data directory: which data this is.
+IDENTITY_FILE = "db-server-identity"
 # Where a server speaks TLS: PostgreSQL beside clear text, by its rules. 6380 is that of Redis' throwaways.
 TLS_SERVERS = (POSTGRES,)
 TLS_PORT = {POSTGRES: 5432, REDIS: 6390}
@@ -60,6 +62,9 @@ NO_CHECKPOINT_FLAG = "--no-checkpoint"
 # Set to anything, it lets the program keep the containers of elsewhere that it takes over; `adopt` sets it.
 KEEP_VARIABLE = "DBSERVER_KEEP_FOREIGN_CONTAINERS"
 KEPT_SUFFIX = "-before-adoption"
+# Set to anything, it lets the program take whatever a data directory holds, nothing included, for the stack's data.
+NEW_SERVER_VARIABLE = "DBSERVER_NEW_SERVER"
+NEW_SERVER_FLAG = "--new-server"
 
 # How the program's own errors begin, so that a verb knows its exit code.
 FAULTY = "the configuration has faults; nothing was changed:"

@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 class Declared:
     """The names that operations need. `memory` is in bytes, `applications` is name -> database and role.
 
+    `keeping` are those whose passwords the server alone knows, on purpose.
+
     `outside` is server -> the address on which it speaks TLS, of those that do.
     """
 
@@ -49,6 +51,7 @@ class Declared:
     memory: dict[str, int]
     stand_ins: bool
     applications: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    keeping: frozenset[str] = frozenset()
     backup_recipients: tuple[str, ...] = ()
     archive: ArchivePlan | None = None
     offsite: Place | None = None
@@ -139,6 +142,7 @@ def parse(stack: str, text: str) -> Declared:
         memory={s: _memory(servers[s].get("memory", contract.DEFAULT_MEMORY[s])) for s in contract.SERVERS},
         stand_ins=values.get(f"{contract.PROJECT}:standIns") in (True, "true"),
         applications=_applications(values.get(f"{contract.PROJECT}:applications")),
+        keeping=_keeping(values.get(f"{contract.PROJECT}:applications")),
         backup_recipients=_texts(values.get(f"{contract.PROJECT}:backupRecipients")),
         archive=_archive(file(stack), values, str(servers[contract.POSTGRES].get("adminUser", contract.DEFAULT_ADMIN))),
         offsite=_offsite(_section(values, f"{contract.PROJECT}:offsite")),
@@ -192,6 +196,12 @@ def _applications(entries: Any) -> dict[str, tuple[str, str]]:
             database = str(entry.get("database") or default_database(str(entry["name"])))
             known[str(entry["name"])] = database, str(entry.get("role") or database)
     return known
+
+
+def _keeping(entries: Any) -> frozenset[str]:
+    """Return the names of the entries with keepPassword."""
+    known = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return frozenset(str(entry.get("name")) for entry in known if entry.get("keepPassword") in (True, "true"))
 
 
 def _offsite(section: dict[str, Any]) -> Place | None:

@@ -37,18 +37,14 @@ def select(stack: str) -> None:
 
 
 def up(
-    stack: str,
-    on_line: Callable[[str], None],
-    *,
-    disconnect: bool = False,
-    checkpoint: bool = True,
-    keep: bool = False,
-) -> None:
+    stack: str, on_line: Callable[[str], None], *,
+    disconnect: bool = False, checkpoint: bool = True, keep: bool = False, new: bool = False,
+) -> None:  # fmt: skip
     """Bring the stack to what it declares, comparing with the real containers first.
 
     With `disconnect` it may replace a server that application containers are connected to, without `checkpoint` one
-    whose databases were not backed up before; with `keep` it keeps containers of elsewhere that it takes over, under
-    another name.
+    that was not backed up before; with `keep` containers of elsewhere that it takes over stay, under another name; with
+    `new` whatever a data directory holds is the stack's from now on.
 
     Raises DbServerError with the engine's own error lines.
     """
@@ -60,9 +56,9 @@ def up(
             on_line(line.strip())
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
-    env = {contract.DISCONNECT_VARIABLE: "yes"} if disconnect else {}
-    env |= {contract.KEEP_VARIABLE: "yes"} if keep else {}
-    env |= {} if checkpoint else {contract.NO_CHECKPOINT_VARIABLE: "yes"}
+    allowed = {contract.DISCONNECT_VARIABLE: disconnect, contract.NO_CHECKPOINT_VARIABLE: not checkpoint}
+    allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new}
+    env = {name: "yes" for name, given in allowed.items() if given}
     if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
         raise _failure(f"the update of stack {stack}", _errors(lines), _hint(lines))
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine
+from dbserver import contract, engine, identity
 from dbserver.backups import filling, moving
 from dbserver.backups.moving import Database
 from dbserver.declared import Declared
-from dbserver.docker import beside, containers, images
+from dbserver.docker import beside, containers, host, images
 from dbserver.docker.beside import Directories
 from dbserver.docker.images import Image
 from dbserver.errors import DbServerError, RefusedError, UsageError
@@ -143,6 +143,7 @@ def switch(declared: Declared, image: Image, incoming: str, kept: str, following
     if found:
         containers.stop(container)
     try:
+        forget_identity(declared, image)
         if found and following is not None:
             place = contract.data_directory(declared.data_directory, contract.POSTGRES)
             door.refuse_written(place, found.image, following)
@@ -155,6 +156,15 @@ def switch(declared: Declared, image: Image, incoming: str, kept: str, following
         raise
     if found:
         containers.remove(container)
+
+
+def forget_identity(declared: Declared, image: Image) -> None:
+    """Another directory takes the data's place on purpose; the update remembers which.
+
+    Before they change places: forgotten for nothing, the next update knows it again.
+    """
+    identity.forget(engine.STATE, declared.stack, contract.POSTGRES)
+    host.write_files(config_directory(declared), {contract.IDENTITY_FILE: ""}, image.name)
 
 
 def stamp() -> str:

@@ -19,9 +19,16 @@ from dbserver.readiness import CRASHES
 CRASH_SECONDS = 3
 
 
-def update(declared: Declared, tell: Callable[[str], None], *, override: bool, checkpoint: bool = True) -> None:
-    """Bring the stack to what it declares, from every state. The caller holds its lock."""
+def update(
+    declared: Declared, tell: Callable[[str], None], *, override: bool, checkpoint: bool = True, new: bool = False
+) -> None:
+    """Bring the stack to what it declares, from every state. The caller holds its lock.
+
+    With `new` servers begin with whatever the data directories hold, nothing included.
+    """
     _remove_the_dead(declared, tell)
+    if new:
+        _remove_the_stopped(declared, tell)
     if engine.mend_state(declared.stack):
         tell("the state was cut off by an update that was killed: its backup from the step before is taken")
     engine.select(declared.stack)
@@ -30,7 +37,8 @@ def update(declared: Declared, tell: Callable[[str], None], *, override: bool, c
     found = containers.inspect(list(declared.containers.values()))
     _keep_what_is_as_declared(declared, found, tell)
     stopped = [container.id for container in found.values() if container.state == "exited"]
-    _up(declared, stopped, tell, partial(engine.up, declared.stack, tell, disconnect=override, checkpoint=checkpoint))
+    up = partial(engine.up, declared.stack, tell, disconnect=override, checkpoint=checkpoint, new=new)
+    _up(declared, stopped, tell, up)
     major.reopen_marked(declared)
     _forget_archive(declared)
 
@@ -108,6 +116,14 @@ def _removed_if_crashing(stack: str, container: Container, tell: Callable[[str],
         containers.stop(container.name)
         containers.remove(container.name)
     return crashing
+
+
+def _remove_the_stopped(declared: Declared, tell: Callable[[str], None]) -> None:
+    """Docker starts no container whose directories are gone; made anew, they are made with it."""
+    for container in containers.inspect(list(declared.containers.values())).values():
+        if container.state in ("exited", "created") and container.belongs_to(declared.stack):
+            tell(f"container {container.name} is stopped: removed, created again on what its data directory holds")
+            containers.remove(container.name)
 
 
 def _remove_the_dead(declared: Declared, tell: Callable[[str], None]) -> None:

@@ -69,10 +69,17 @@ def differences(props: Properties) -> list[str]:
     wanted = access.Access(entry, props["extensions"], props["settings"])
     found = json.loads(session.query(running, access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
+    return drift + _password_drift(props, found["verifier"])
+
+
+def _password_drift(props: Properties, verifier: str) -> list[str]:
+    """A password that nobody here knows is a difference at every update: what `env` tells would let nobody in."""
+    if props["keepPassword"]:
+        return []
     password = props.get("password")
-    if password and not props["keepPassword"] and not scram.matches(found["verifier"], password):
-        drift.append("role has another password")
-    return drift
+    if not password:
+        return ["this stack does not know the role's password"]
+    return [] if scram.matches(verifier, password) else ["role has another password"]
 
 
 def _granted(props: Properties, olds: Properties, *, rotated: bool) -> Properties:

@@ -10,6 +10,7 @@ from dbserver.applications import Application as Entry
 from dbserver.applications import environment
 from dbserver.settings.application import Application as ApplicationSettings
 from dbserver.settings.model import Settings
+from infra import identity
 from infra.application_server import Application
 from infra.postgres import Postgres
 from infra.precautions import silent
@@ -33,6 +34,7 @@ async def end_with_faults(settings: Settings, declared: Sequence[Application], p
     reached = await pulumi.Output.all(postgres.container.id, postgres.server.version).future()
     if pulumi.runtime.is_dry_run():
         return
+    identity.remember(settings, pulumi.get_stack(), host.images, host.identities)
     faults = zip(settings.applications, each or [], strict=True)
     faulty = sorted(f"application {entry.name}: {'; '.join(found)}" for entry, found in faults if found)
     faulty += silent(settings, host.containers.get(contract.POSTGRES), reached[0] if reached else None)

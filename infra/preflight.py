@@ -10,7 +10,9 @@ import pulumi
 from dbserver import clients, contract, refusals
 from dbserver.archive.plan import LINE_FILE
 from dbserver.docker import containers, host, images, networks, ports
+from dbserver.docker import identity as asking
 from dbserver.docker.containers import Container, Published
+from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
 from dbserver.errors import CommandError
 from dbserver.plan import ContainerPlan, in_order, replacing
@@ -20,7 +22,7 @@ from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
 from dbserver.settings.model import Postgres, Redis, Settings
-from infra import compose_file
+from infra import compose_file, identity
 from infra.deployment import refuse_disconnecting
 from infra.plans import Here, archive_plan, backup_directory, container_plan
 from infra.precautions import take_precautions
@@ -36,13 +38,14 @@ class HostError(Exception):
 class Host:
     """What the program needs to know of the host: images to run, labels of containers, ids of those that are there.
 
-    `published` is server -> its ports in the order in which the provider finds them.
+    `published` is server -> its ports in the order in which the provider finds them, `identities` which data is there.
     """
 
     images: dict[str, Image]
     labels: dict[str, dict[str, str]]
     containers: dict[str, str] = field(default_factory=dict)
     published: dict[str, tuple[Published, ...]] = field(default_factory=dict)
+    identities: dict[str, Identity] = field(default_factory=dict)
 
     def here(self, plan: ContainerPlan) -> Here:
         """Return what of a container depends on the one that is there."""
@@ -60,7 +63,10 @@ def examine(settings: Settings) -> Host:
         existing = containers.inspect([*names.values(), *_archives(settings)])
         found = {server: image.result() for server, image in resolving.items()}
         kept = pool.submit(_kept, settings, existing.get(names[contract.POSTGRES]))
-        judged = [pool.submit(_server_reasons, settings, s, found[s], existing.get(names[s])) for s in names]
+        known: dict[str, Identity] = {}
+        judged = [
+            pool.submit(_server_reasons, settings, stack, s, found[s], existing.get(names[s]), known) for s in names
+        ]
         reasons = refusals.owners(list(existing.values()), stack, settings.postgres.admin_user)
         reasons += compose_file.reasons()
         reasons += refusals.network(settings.network.name, network.result(), create=settings.network.create)
@@ -81,7 +87,7 @@ def examine(settings: Settings) -> Host:
     labels = compose_file.labels(settings, text, found, existing)
     labels[contract.ARCHIVE] = archive_plan(settings).labels(stack, found[contract.POSTGRES])
     ids = {server: existing[name].id for server, name in names.items() if name in existing}
-    return Host(found, labels, ids, _published(settings, found, existing))
+    return Host(found, labels, ids, _published(settings, found, existing), known)
 
 
 def _published(
@@ -119,14 +125,20 @@ def _image(settings: Settings, server: str) -> Image:
     return images.resolve(_declared(settings, server).image, stand_ins=settings.stand_ins)
 
 
-def _server_reasons(settings: Settings, server: str, image: Image, container: Container | None) -> list[str]:
+def _server_reasons(
+    settings: Settings, stack: str, server: str, image: Image, container: Container | None, known: dict[str, Identity]
+) -> list[str]:
     port = _declared(settings, server).port
     path = contract.data_directory(settings.data_directory, server)
     reasons = [] if refusals.publishes(container, port) else refusals.port(port, ports.holders(port))
     reasons += refusals.version(server, image)
-    if refusals.settled(container, image, path, server):
-        return reasons
-    directory = host.inspect_directory(path, image.name, server)
+    if container and refusals.settled(container, image, path, server):
+        seen = asking.asked(container.name, server)
+        known.update({server: seen} if seen else {})
+        return reasons + (identity.reasons(settings, stack, server, seen) if seen else [])
+    directory = host.inspect_directory(path, image.name, server, identity.remembered_in(settings, server))
+    known[server] = directory.identity
+    reasons += identity.reasons(settings, stack, server, directory.identity)
     reasons += refusals.directory(server, directory, image, container)
     if server == contract.POSTGRES and settings.archive.enabled and not directory.version:
         archive = contract.archive_directory(settings.data_directory, settings.archive.directory)

@@ -12,11 +12,13 @@ from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
-from dbserver.errors import RefusedError
+from dbserver.errors import DbServerError, RefusedError
 from dbserver.postgres import access, remains, sql, swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered, variables
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
+
+UNKNOWN = "docs/how-to/recover.md, 'The state is lost'"
 
 
 def list_applications(declared: Declared) -> Applications:
@@ -37,8 +39,16 @@ def info(declared: Declared, name: str) -> ApplicationInfo:
 
 
 def environment(declared: Declared, name: str) -> Environment:
-    """Return what an application needs to connect, from the stack's outputs."""
-    return Environment(name, tuple(variables(declared, name).items()))
+    """Return what an application needs to connect, from the stack's outputs.
+
+    Raises DbServerError where its password is not known, and the server is not declared to keep it: nothing that is
+    printed would let it in.
+    """
+    found = variables(declared, name)
+    if not found.get("DB_PASSWORD") and name not in declared.keeping:
+        hint = f"give it, a new passwordVersion, or keepPassword: true: {UNKNOWN}"
+        raise DbServerError(f"this stack does not know the password of application {name}; nothing is printed", hint)
+    return Environment(name, tuple(found.items()))
 
 
 def doomed(declared: Declared, name: str) -> Doomed:

@@ -199,7 +199,7 @@ def _started(declared: Declared, found: Setup, tell: Tell) -> None:
     if declared.stack not in [path.stem for path in engine.states()]:
         engine.imported(declared.stack, found.state)
     tell("starting the stack with its state, empty")
-    updating.update(declared, tell, override=False)
+    updating.update(declared, tell, override=False, new=True)
 
 
 def _recovered(declared: Declared, needed: Needed, wanted: Wanted, tell: Tell) -> tuple[RescuedPart, ...]:
@@ -210,7 +210,7 @@ def _recovered(declared: Declared, needed: Needed, wanted: Wanted, tell: Tell) -
     else:
         part = recovery.recover(declared, needed, wanted.at, tell)
         mark.write_text(json.dumps(asdict(part)))  # from now on somebody may have written
-    updating.update(declared, tell, override=False)
+    updating.update(declared, tell, override=False, new=True)
     return (part,)
 
 
@@ -220,7 +220,7 @@ def _restored(declared: Declared, backups: dict[str, Backup], wanted: Wanted, te
     databases = [each for each in backups.values() if each.manifest.kind in (manifest.APPLICATION, manifest.DATABASE)]
     if _mark(wanted.stack).read_text() != FILLED:
         _fill(declared, roles, databases, wanted, tell)
-    updating.update(declared, tell, override=False)
+    updating.update(declared, tell, override=False, new=True)
     parts = [_part(roles, len(moving.roles(major.server(declared))["roles"]))]
     return (*parts, *(_part(each, sum(rows for _, _, rows in each.manifest.rows)) for each in databases))
 

@@ -47,7 +47,8 @@ def restore(declared: Declared, way: Way, tell: Tell, *, override: bool) -> Whol
             closed = time.monotonic()
             kept = locks.to_the_end(lambda: replacing.switch(declared, image, source.DIRECTORY))
         reached = past.reached.isoformat(timespec="microseconds")
-        return _up(declared, tell, reached, kept, override=override, began=began, closed=closed)
+        # Where nothing was in its place, the disk was lost, and Redis' data with it.
+        return _up(declared, tell, reached, kept, override=override, began=began, closed=closed, lost=not kept)
 
 
 def undo(declared: Declared, tell: Tell, *, override: bool) -> WholeRestored:
@@ -91,11 +92,12 @@ def _make_missing(declared: Declared, image: Image) -> None:
 
 
 def _up(
-    declared: Declared, tell: Tell, reached: str | None, kept: str, *, override: bool, began: float, closed: float
-) -> WholeRestored:
+    declared: Declared, tell: Tell, reached: str | None, kept: str, *,
+    override: bool, began: float, closed: float, lost: bool = False,
+) -> WholeRestored:  # fmt: skip
     """Update the stack, prove that every application's database answers."""
     tell("updating the stack")
-    updating.update(declared, tell, override=override)
+    updating.update(declared, tell, override=override, new=lost)
     applications = [application.database for application in registered(declared)]
     now = time.monotonic()
     return WholeRestored(

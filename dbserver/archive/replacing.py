@@ -38,6 +38,7 @@ def switch(declared: Declared, image: Image, incoming: str) -> str:
     if found:
         containers.stop(name)
     try:
+        major.forget_identity(declared, image)
         kept = beside.exchange(declared.data_directory, image.name, incoming, beside.kept(image.major, major.stamp()))
     except BaseException:
         if found and found.running:

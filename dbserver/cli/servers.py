@@ -20,7 +20,7 @@ from dbserver.cli.options import (
     show,
     verb,
 )
-from dbserver.contract import SERVERS
+from dbserver.contract import NEW_SERVER_FLAG, SERVERS
 from dbserver.errors import Exit, UsageError
 
 # To tools/start alone: the machine has to be prepared, then the engine asked.
@@ -38,6 +38,7 @@ CHANGED = 75
 @click.option("--if-unchanged", is_flag=True, help="Ask no engine: where something differs, end with code 75.")
 @disconnect_option
 @no_checkpoint_option
+@click.option(NEW_SERVER_FLAG, is_flag=True, help="Begin with what is in the data directory, although it is not ours.")
 def start(
     stack: str | None,
     form: str,
@@ -46,23 +47,26 @@ def start(
     if_unchanged: bool,
     disconnect_applications: bool,
     no_checkpoint: bool,
+    new_server: bool,
 ) -> None:
     """Start the servers and prove that both answer; the way back from every state.
 
     Run again, it changes nothing, and asks the engine only where something differs from what the last update left. An
     update that would replace or restart a server is refused while application containers are connected to it. Before a
-    container is recreated, what it holds is backed up and the backup proved.
+    container is recreated, what it holds is backed up and the backup proved. A data directory that does not hold the
+    stack's own data, as without its disk, is refused.
     """
     from dbserver.actions import start as act
     from dbserver.cli import render
 
     wanted = declared(stack)
-    done = None if refresh else act.unchanged(wanted, say)
+    done = None if refresh or new_server else act.unchanged(wanted, say)
     if done is None and if_unchanged:
         click.get_current_context().exit(CHANGED)
     if done is None:
         declared(stack, changing=True)
-    done = done or act.start(wanted, say, override=disconnect_applications, checkpoint=not no_checkpoint)
+    allowed = {"override": disconnect_applications, "checkpoint": not no_checkpoint, "new": new_server}
+    done = done or act.start(wanted, say, **allowed)
     show(done, form, render.started)
 
 

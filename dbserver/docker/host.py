@@ -13,17 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import execute
+from dbserver import contract, execute
 
 HELPER_SECONDS = 120
 
+# Prints which data a directory holds, and what a file remembers of it; works in a server's container as well.
+IDENTITY_OF = r"""
+if [ -f "$1/global/pg_control" ]; then echo "identity $(od -An -tu8 -N8 "$1/global/pg_control" | tr -d ' ')"
+elif [ -f "$1/MARK" ]; then echo "identity $(cat "$1/MARK")"; fi
+if [ -f "$2" ]; then echo "remembered $(cat "$2")"; fi
+""".replace("MARK", contract.IDENTITY_FILE)
 # Works in the helper: a directory's owner, version files, free bytes, and who
 # works in it. The image's own program says what its Redis cannot read, and the
 # head of such a file which version wrote it. Device and inode of a process's directory are compared, because
 # its path is another one inside each container. The second `-` answers keep
 # the columns where a file is missing.
-INSPECT = r"""
-user=$1; dir=$2
+INSPECT = (
+    """
+user=$1; dir=$2; shift
+"""
+    + IDENTITY_OF
+    + r"""
 echo "exists $([ -d "$dir" ] && echo 1 || echo 0)"
 echo "uid $(id -u "$user")"
 probe=$dir; while [ ! -d "$probe" ]; do probe=$(dirname "$probe"); done
@@ -49,6 +59,7 @@ for process in /proc/[0-9]*; do
 done
 exit 0
 """
+)
 
 
 WRITE = """
@@ -69,6 +80,14 @@ class Occupant:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Which data a directory holds, and which is remembered beside it; empty where there is none."""
+
+    found: str = ""
+    remembered: str = ""
+
+
+@dataclass(frozen=True)
 class Directory:
     """What a data directory holds. `server_uid` is the uid under which the image runs its server.
 
@@ -86,20 +105,24 @@ class Directory:
     occupants: tuple[Occupant, ...] = ()
     beside: tuple[str, ...] = ()
     newer: str = ""
+    identity: Identity = Identity()
 
     def holds(self, name: str) -> bool:
         """True where a file or directory of this name is in it."""
         return any(file == name for file, _ in self.owners)
 
 
-def inspect_directory(path: str, image: str, user: str) -> Directory:
-    """Return what a data directory holds; the image's helper runs only where there is something to look at."""
-    quick = _empty_directory(Path(path)) if _direct() else None
+def inspect_directory(path: str, image: str, user: str, remembered: str = "") -> Directory:
+    """Return what a data directory holds; the image's helper runs only where there is something to look at.
+
+    `remembered` is the file that tells which data belongs there.
+    """
+    quick = _empty_directory(Path(path), Path(remembered)) if _direct() else None
     if quick:
         return quick
     # The whole host is mounted, read-only: mounting the directory itself would create it where it is missing.
     options = ["--pid", "host", "--cap-add", "SYS_PTRACE", "--mount", "type=bind,source=/,target=/host,readonly"]
-    argv = [*helper_argv(image, options), "-c", INSPECT, "sh", user, f"/host{path}"]
+    argv = [*helper_argv(image, options), "-c", INSPECT, "sh", user, f"/host{path}", f"/host{remembered}"]
     return parse_directory(path, execute.run(argv, timeout=HELPER_SECONDS).stdout)
 
 
@@ -135,7 +158,15 @@ def parse_directory(path: str, printed: str) -> Directory:
         ),
         beside=tuple(row[1] for row in rows if row[0] == "beside"),
         newer=values.get("newer", ""),
+        identity=parse_identity(printed),
     )
+
+
+def parse_identity(printed: str) -> Identity:
+    """Return the Identity that IDENTITY_OF printed."""
+    rows = [line.split(" ") for line in printed.splitlines()]
+    values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004  a name and a value
+    return Identity(values.get("identity", ""), values.get("remembered", ""))
 
 
 def write_files(
@@ -176,13 +207,15 @@ def _direct() -> bool:
     return os.geteuid() == 0 and (not host or host.startswith("unix:"))
 
 
-def _empty_directory(path: Path) -> Directory | None:
+def _empty_directory(path: Path, remembered: Path) -> Directory | None:
     if path.is_dir() and any(path.iterdir()):
         return None
     probe = next(parent for parent in (path, *path.parents) if parent.is_dir())
     room = os.statvfs(probe)
     kept = tuple(sorted(each.name for each in path.parent.glob(f"{path.name}.[0-9]*-*")))
-    return Directory(str(path), exists=path.is_dir(), free_bytes=room.f_bavail * room.f_frsize, beside=kept)
+    identity = Identity(remembered=remembered.read_text().strip() if remembered.is_file() else "")
+    free = room.f_bavail * room.f_frsize
+    return Directory(str(path), exists=path.is_dir(), free_bytes=free, beside=kept, identity=identity)
 
 
 def replace_file(path: Path, text: str, mode: int) -> None:

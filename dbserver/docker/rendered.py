@@ -6,7 +6,9 @@ from dbserver import contract
 
 # Rights, owners and contents. What the container's root cannot read differs from what it could.
 SCRIPT = """\
-cd "$0" && for file in *; do printf 'file %s ' "$(stat -c '%n %a %u %g' "$file")"; sha256sum <"$file"; done; exec "$@"
+cd "$0" && mark=$1 && shift && for file in * "$mark"; do
+[ -e "$file" ] || continue
+printf 'file %s ' "$(stat -c '%n %a %u %g' "$file")"; sha256sum <"$file"; done; exec "$@"
 """
 # `docker exec -i CONTAINER`: what stands before the command inside.
 OUTSIDE = 4
@@ -14,8 +16,9 @@ MARK = "file "
 
 
 def before(argv: Sequence[str], server: str) -> list[str]:
-    """Return a `docker exec -i CONTAINER ...` that first prints a line for each rendered file."""
-    return [*argv[:OUTSIDE], "sh", "-c", SCRIPT, contract.INNER_CONFIG[server], *argv[OUTSIDE:]]
+    """Return a `docker exec -i CONTAINER ...` that first prints a line for each rendered file, and the data's mark."""
+    mark = f"{contract.INNER_DATA[server]}/{contract.IDENTITY_FILE}"
+    return [*argv[:OUTSIDE], "sh", "-c", SCRIPT, contract.INNER_CONFIG[server], mark, *argv[OUTSIDE:]]
 
 
 def told(printed: str) -> tuple[str, list[str]]:

@@ -15,10 +15,12 @@ OF_ROLES = "SELECT setdatabase, setrole::regrole, setconfig FROM pg_db_role_sett
 # In force, and what waits for a restart or was refused. What this session begins with is compared in the files alone.
 SETTINGS = "SELECT name, reset_val, boot_val, sourcefile, pending_restart FROM pg_settings WHERE source <> 'client'"
 IN_FILES = "SELECT sourcefile, name, setting, applied, error FROM pg_file_settings"
+IDENTITY = "SELECT system_identifier FROM pg_control_system()"
 SLOTS = "SELECT slot_name, slot_type FROM pg_replication_slots WHERE NOT temporary"
 REGISTERED = "SELECT name, database, role, pool_size, instances, redis_database, redis_prefix FROM dbserver.application"
 
 PARTS: Mapping[str, str] = {
+    "PostgreSQL's data": IDENTITY,
     "PostgreSQL's roles": ROLES,
     "PostgreSQL's memberships": MEMBERS,
     "PostgreSQL's databases": DATABASES,

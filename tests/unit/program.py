@@ -19,7 +19,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from dbserver.docker.images import Image
 from dbserver.settings.model import Settings
-from infra import preflight
+from infra import identity, preflight
 from infra.plans import archive_plan, container_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +137,7 @@ def run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULUMI_CONFIG", json.dumps(values))
         patch.setattr(preflight, "examine", examine or host_that_fits)
+        patch.setattr(identity, "remember", lambda *_: None)
         contextvars.copy_context().run(_run, program, values, preview)
     return program
 

@@ -392,6 +392,10 @@ def test_after_a_lost_state_start_says_for_each_role_how_to_go_on(stack: Stack) 
     for name in before:
         assert f"application {name}: role {name} exists with a password that this stack does not know" in done.err
     assert "keepPassword: true" in done.err
+    assert stack.start().code == 1, "it is no better the second time"
+    told = stack.script("dbserver", "env", "first")
+    assert (told.code, told.out) == (1, ""), told.text
+    assert "does not know the password of application first" in told.err
     assert stack.script("status.sh").code == 0
     assert ids
     assert started

@@ -328,7 +328,10 @@ def test_compose_may_be_the_first_to_start_postgres_on_an_empty_directory(runnin
     assert not data.exists()
     data.mkdir()
     compose(running, "up", "-d").ok()
-    running.start().ok()
+    refused = running.start()
+    assert refused.code == 5, refused.text
+    assert "holds the data of another PostgreSQL" in refused.text
+    running.start("--new-server").ok()
     assert running.password_works(running.output("adminPassword"))
     assert running.variables("shop")["DB_NAME"] in running.sql("SELECT datname FROM pg_database")
     running.assert_clean()

@@ -103,6 +103,12 @@ def test_what_is_missing_is_the_default_of_the_program(project: Path) -> None:
         assert stored == (section.container_name, section.image)
 
 
+def test_the_entries_whose_passwords_the_server_keeps_are_known(project: Path) -> None:
+    entries = "[{name: a, keepPassword: true}, {name: b, keepPassword: 'true'}, {name: c, keepPassword: no}, {name: d}]"
+    (project / "Pulumi.dev.yaml").write_text(f"config:\n  db-server:applications: {entries}\n")
+    assert declared.read("dev").keeping == {"a", "b"}
+
+
 def test_every_name_is_read_from_the_stack_s_file(project: Path) -> None:
     (project / "Pulumi.test.yaml").write_text(
         "encryptionsalt: v1:x\n"

@@ -129,6 +129,16 @@ def test_a_password_that_is_kept_is_neither_set_nor_known(running: Running) -> N
     assert " PASSWORD '" not in running.script
 
 
+@pytest.mark.parametrize(("keep", "drift"), [(False, ["this stack does not know the role's password"]), (True, [])])
+def test_a_password_that_nobody_here_knows_is_a_difference_unless_it_is_kept_on_purpose(
+    keep: bool,  # noqa: FBT001  a case
+    drift: list[str],
+) -> None:
+    found = PROVIDER.read("shop", {**PROPS, "password": "", "keepPassword": keep}).outs or {}
+    assert found["drift"] == drift
+    assert PROVIDER.diff("shop", found, {**PROPS, "keepPassword": keep}).changes == bool(drift)
+
+
 def test_a_password_that_is_no_longer_kept_is_generated_for_a_role_that_has_none(running: Running) -> None:
     """The script refuses a role that has one: it would lock out who uses it."""
     changed = updated(created(keepPassword=True))

@@ -13,7 +13,7 @@ from dbserver.docker.host import Directory
 from dbserver.docker.ports import Holder
 from dbserver.errors import NotRunningError, RefusedError
 from dbserver.settings.model import Settings, load
-from infra import compose_file, preflight
+from infra import compose_file, identity, preflight
 from infra.plans import container_plan
 from tests.unit.fakes import NO_CONTAINER, Failed, Programs, as_planned, connected, inspected, postgres_row, printed
 
@@ -35,6 +35,8 @@ def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     monkeypatch.setattr(pulumi, "get_stack", lambda: "unit")
     monkeypatch.setattr(preflight, "take_precautions", lambda *_: None)
+    monkeypatch.setattr(identity, "STATE", tmp_path / ".state")
+    programs.answer("global/pg_control", "")
     return programs
 
 

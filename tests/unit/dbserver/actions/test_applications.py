@@ -128,6 +128,17 @@ def test_the_environment_is_that_of_the_outputs_and_needs_no_server() -> None:
     assert (found.application, dict(found.variables)) == ("shop", {"DB_HOST": "h", "DB_PASSWORD": "p"})
 
 
+@pytest.mark.parametrize("known", [{"DB_HOST": "h", "DB_PASSWORD": ""}, {"DB_HOST": "h"}])
+def test_an_environment_without_a_password_is_printed_only_where_the_server_keeps_it_on_purpose(
+    outputs: dict[str, Any], known: dict[str, str]
+) -> None:
+    outputs["applications"]["shop"] = known
+    with pytest.raises(DbServerError, match="does not know the password of application shop; nothing is printed"):
+        applications.environment(DECLARED, "shop")
+    found = applications.environment(replace(DECLARED, keeping=frozenset({"shop"})), "shop")
+    assert dict(found.variables) == known
+
+
 @pytest.mark.usefixtures("outputs")
 def test_the_environment_of_an_unknown_application_names_those_that_are_known() -> None:
     with pytest.raises(UsageError) as caught:

@@ -50,8 +50,11 @@ def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         engine,
         "up",
-        lambda stack, _, *, disconnect, checkpoint: told.append(
-            f"up {stack}" + " disconnecting" * disconnect + " without a checkpoint" * (not checkpoint)
+        lambda stack, _, *, disconnect, checkpoint, new: told.append(
+            f"up {stack}"
+            + " disconnecting" * disconnect
+            + " without a checkpoint" * (not checkpoint)
+            + " with other data" * new
         ),
     )
     return told
@@ -61,7 +64,7 @@ def answering(programs: Programs, *entries: dict[str, Any]) -> None:
     shown = entries or (inspected(POSTGRES), inspected(REDIS))
     programs.answer("container inspect", printed(*shown))
     programs.answer("image inspect", "[]")
-    programs.answer("network inspect", "[]")
+    programs.answer("network inspect", Failed("network nginx-network not found"))
     programs.answer("psql", POSTGRES_SAYS)
     programs.answer("redis-cli", REDIS_SAYS)
 
@@ -135,6 +138,8 @@ def test_a_start_tells_the_update_what_it_may_do(programs: Programs, updates: li
     assert updates[-1] == "up unit disconnecting"
     start(DECLARED, lambda _: None, checkpoint=False)
     assert updates[-1] == "up unit without a checkpoint"
+    start(DECLARED, lambda _: None, new=True)
+    assert updates[-1] == "up unit with other data"
 
 
 def of_compose(server: str, **labels: str) -> dict[str, Any]:
@@ -289,6 +294,24 @@ def test_a_dead_container_is_removed_and_a_paused_one_resumed_before_the_update(
     programs.answer(command, "")
     start(DECLARED, lambda _: None)
     assert [call.argv for call in programs.started(command)] == [(*command.split(), POSTGRES)]
+
+
+@pytest.mark.usefixtures("updates")
+@pytest.mark.parametrize(("new", "removed"), [(False, 0), (True, 1)], ids=["the stack's data", "whatever is there"])
+def test_a_stopped_container_is_made_anew_where_a_server_begins_anew(
+    programs: Programs,
+    new: bool,  # noqa: FBT001  a case
+    removed: int,
+) -> None:
+    answering(programs)
+    stopped = inspected(POSTGRES, Status="exited")
+    stopped["Config"]["Labels"]["com.database.stack"] = "unit"
+    both = printed(inspected(), inspected(REDIS))
+    programs.answer("container inspect", *[printed(stopped)] * (2 if new else 1), both)
+    programs.answer("docker rm", "")
+    programs.answer("network inspect", Failed("network nginx-network not found"))
+    start(DECLARED, lambda _: None, new=new)
+    assert len(programs.started("docker rm")) == removed
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> None:

@@ -88,9 +88,9 @@ def test_a_filled_directory_is_looked_at_by_a_helper_that_can_change_nothing(
 ) -> None:
     (tmp_path / "PG_VERSION").write_text("17\n")
     programs.answer("docker run", FULL)
-    assert host.inspect_directory(str(tmp_path), "postgres:17", "postgres").version == "17"
+    assert host.inspect_directory(str(tmp_path), "postgres:17", "postgres", "/config/known").version == "17"
     argv = programs.calls[0].argv
-    assert argv[-2:] == ("postgres", f"/host{tmp_path}")
+    assert argv[-3:] == ("postgres", f"/host{tmp_path}", "/host/config/known")
     assert "type=bind,source=/,target=/host,readonly" in argv
     assert {"--rm", "none", "postgres:17"} <= set(argv)
 
