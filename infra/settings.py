@@ -11,6 +11,7 @@ from dbserver.applications import Budget
 from dbserver.archive import plan as archive
 from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
+from dbserver.redis import limits as redis_limits
 from dbserver.redis import settings as redis_settings
 from dbserver.units import MIB, parse_bytes, parse_seconds
 from infra.application_settings import Application, application_faults, written_once
@@ -26,6 +27,7 @@ from infra.types import (
     Period,
     Port,
     Recipient,
+    RedisSettingName,
     RoleName,
     Schedule,
     Section,
@@ -99,11 +101,18 @@ class Redis(Section):
     eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]  # the policies stand in one place
     persistence: redis_settings.Persistence = "append-only"
     access: Literal["open", "password"] = "open"
+    settings: dict[RedisSettingName, SettingValue] = Field(default_factory=dict)
 
     @property
     def effective_settings(self) -> dict[str, str]:
-        """The settings in the server's file."""
-        return redis_settings.derived(self.memory, self.eviction_policy, self.persistence)
+        """The settings in the server's file: derived from the memory and from what is declared."""
+        return redis_settings.derived(self.memory, self.eviction_policy, self.persistence, self.settings)
+
+    @property
+    def setting_faults(self) -> list[str]:
+        """What is wrong with the declared settings."""
+        found = redis_limits.faults(self.memory, self.persistence, self.settings)
+        return [f"redis.settings.{fault}" for fault in found]
 
 
 class Archive(Section):
@@ -153,6 +162,7 @@ def load(values: Mapping[str, Any]) -> Settings:
     )
     now = datetime.now(UTC)
     faults += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
+    faults += settings.redis.setting_faults
     if faults:
         raise SettingsError(faults)
     return settings
