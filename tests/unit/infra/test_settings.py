@@ -362,12 +362,9 @@ def test_a_setting_of_redis_that_cannot_be_declared_is_refused_with_those_that_c
 
 def test_declared_limits_of_redis_are_judged_against_its_memory() -> None:
     declared = {"redis": {"memory": "128m", "settings": {"maxmemory": "120m", "timeout": 300}}}
-    assert faults(declared) == [
-        (
-            "redis.settings.maxmemory: 120.0 MB and maxmemory-clients 16.0 MB should be at least 1 MB each, and together at"
-            " most redis.memory 128.0 MB"
-        )
-    ]
+    (said,) = faults(declared)
+    assert said.startswith("redis.settings.maxmemory: 120.0 MB and maxmemory-clients 16.0 MB should be at least 1 MB")
+    assert said.endswith("together at most redis.memory 128.0 MB")
     declared["redis"]["memory"] = "256m"
     found = load(declared).redis.effective_settings
     assert (found["maxmemory"], found["timeout"]) == (str(120 * 1024 * 1024), "300")
