@@ -28,6 +28,12 @@ IN_PLACE = ("memory limit", "restart policy", "limit of processes")
 # knows, until the reconciliation a moment later sets the declared one.
 RANDOM_PASSWORD_FILE = "/proc/sys/kernel/random/uuid"  # noqa: S105  a path
 
+# jemalloc uses a large piece of freed memory for no small one, and gives it back after ten seconds: clients that filled
+# and lost their buffers again and again took so much of it that the kernel killed the server. The official image's
+# jemalloc reads the name with the prefix.
+ALLOCATOR = "lg_extent_max_active_fit:30,dirty_decay_ms:1000"
+REDIS_ALLOCATOR = [f"{prefix}MALLOC_CONF={ALLOCATOR}" for prefix in ("JE_", "")]
+
 
 @dataclass(frozen=True)
 class ContainerPlan:
@@ -136,7 +142,7 @@ def _postgres(admin: str) -> Own:
 
 
 def _redis(_admin: str) -> Own:
-    return redis_commands.health_check(), ["redis-server", contract.config_path(contract.REDIS)], []
+    return redis_commands.health_check(), ["redis-server", contract.config_path(contract.REDIS)], REDIS_ALLOCATOR
 
 
 # What differs between the servers: health check, command, environment; from the administrator's name.

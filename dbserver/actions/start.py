@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from dbserver import engine, locks
+from dbserver import contract, engine, locks
 from dbserver.actions.status import heard
 from dbserver.applied import looking, record
 from dbserver.declared import Declared
 from dbserver.errors import CommandError, NotRunningError, RefusedError
+from dbserver.redis import server as redis
+from dbserver.redis import usage
 from dbserver.results.servers import Started
 from dbserver.results.status import Status
 
@@ -68,8 +70,13 @@ def start(
 
 
 def _looked(declared: Declared) -> tuple[Status, dict[str, str]]:
-    """Return the state of both servers, and what there is of all that an update compares."""
+    """Return the state of both servers, and what there is of all that an update compares.
+
+    What killed processes of Redis have left on its disk is removed: each leaves as much as it was saving.
+    """
     with ThreadPoolExecutor(1) as pool:
         network = pool.submit(looking.networks, declared)
         reached, told = heard(declared, looking.QUESTIONS)
+        if usage.left_over(told.said.get(contract.REDIS, "")):
+            redis.remove_left_over(redis.Server(declared.containers[contract.REDIS], declared.admin))
         return reached, looking.look(declared, told, network.result())

@@ -16,6 +16,7 @@ from dbserver.adoption.found import Database, Installation, Postgres, Redis
 from dbserver.applications import COLOURS, default_database
 from dbserver.errors import UsageError
 from dbserver.postgres.settings import MANAGED, MEMORY_PER_CONNECTION, MIB
+from dbserver.redis.limits import SHARE
 from dbserver.redis.settings import persistence_of
 from dbserver.units import parse_bytes
 
@@ -164,10 +165,11 @@ def postgres_memory(postgres: Postgres) -> int:
 
 
 def redis_memory(redis: Redis) -> int:
-    """Return the limit in bytes under which `maxmemory`, three quarters of it, is what it was, or has room."""
+    """Return the limit in bytes under which `maxmemory`, its share of it, is what it was, or has room."""
     limit = int(redis.settings.get("maxmemory") or 0)
     used = int(redis.info.get("used_memory_peak") or 0)
-    enough = math.ceil((limit or ROOM * used) * 4 / 3)
+    part, of = SHARE[persistence_of(redis.settings)]
+    enough = math.ceil((limit or ROOM * used) * of / part)
     return max(enough, redis.container.memory, 32 * MIB if limit else SMALLEST_REDIS)
 
 
@@ -273,8 +275,9 @@ def _budget(values: Mapping[str, Any], postgres: Postgres) -> Iterator[str]:
 def _memory(values: Mapping[str, Any], found: Installation) -> Iterator[str]:
     given = {server: parse_bytes(values[f"{contract.PROJECT}:{server}"]["memory"]) for server in contract.SERVERS}
     used = int(found.redis.info.get("used_memory") or 0)
-    if used > given[contract.REDIS] * 3 // 4:
+    part, of = SHARE[persistence_of(found.redis.settings)]
+    if used > given[contract.REDIS] * part // of:
         declared = given[contract.REDIS] // MIB
-        yield f"redis.memory is {declared}m, of which Redis gets three quarters; it uses {used // MIB}m"
+        yield f"redis.memory is {declared}m, of which Redis gets {part}/{of} for its data; it uses {used // MIB}m"
     if int(found.postgres.told["shared_buffers"]) * 2 > given[contract.POSTGRES]:
         yield f"postgres.memory is {given[contract.POSTGRES] // MIB}m, too little for shared_buffers as they are"

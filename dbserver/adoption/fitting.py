@@ -245,4 +245,4 @@ def _redis_notices(redis: Redis) -> Iterator[str]:
     known = {name: redis.settings.get(name, usual) for name, usual in kept.items()}
     other = [f"{name} {value}" for name, value in known.items() if value != kept[name]]
     if other:
-        yield f"Redis' settings that cannot be declared go back to their defaults: {', '.join(other)}"
+        yield f"Redis' settings go back to their defaults, unless redis.settings has them: {', '.join(other)}"

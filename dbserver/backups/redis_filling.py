@@ -12,7 +12,7 @@ from dbserver.docker import containers
 from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
 from dbserver.readiness import wait_until
 from dbserver.redis import commands, dump, source
-from dbserver.redis.server import COMMAND_SECONDS, SAVE_SECONDS, Server
+from dbserver.redis.server import COMMAND_SECONDS, SAVE_SECONDS, Server, unlimited
 from dbserver.redis.source import PORT, Part
 from dbserver.units import size
 
@@ -152,7 +152,8 @@ def replace_part(server: Server, part: Part, staging: int) -> tuple[int, int]:
     try:
         server.command("-n", str(staging), "SET", source.MARK, "1")
         argv = source.hand_over(server.container, server.admin, part, staging)
-        execute.run(argv, timeout=LOAD_SECONDS)
+        with unlimited(server):
+            execute.run(argv, timeout=LOAD_SECONDS)
         argv = commands.cli(server.container, server.admin, *source.replace(part, staging))
         gone, came = execute.run(argv, timeout=LOAD_SECONDS, own_session=True).stdout.split()
     except CommandError as fault:

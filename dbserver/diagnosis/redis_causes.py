@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dbserver import contract
 from dbserver.diagnosis.cause import FAULT, REDIS_CLI, REDIS_FAILED, SET, START, WARNING, Cause, Find, Seen, of
 from dbserver.diagnosis.facts import Denied, Facts, Redis, Server
+from dbserver.redis.limits import SHARE
+from dbserver.redis.settings import persistence_of
 from dbserver.units import MIB, duration, size
 
 # Above that the next peak is refused.
@@ -88,7 +90,8 @@ def _commands(found: Redis) -> list[Denied]:
 def _full(_: Facts, found: Redis) -> Iterator[Seen]:
     limit, used = int(found.settings.get("maxmemory") or 0), found.number("used_memory")
     if limit and used >= limit * FULL_SHARE and found.settings.get("maxmemory-policy") == "noeviction":
-        more = f"{max(limit * 8 // 3 // MIB, 128)}m"
+        part, of = SHARE[persistence_of({"appendonly": "", "save": "", **found.settings})]
+        more = f"{max(2 * limit * of // part // MIB, 128)}m"
         what = f"Redis uses {size(used)} of {size(limit)} and may remove nothing (noeviction): writes are refused"
         yield Seen(what, [f"{found.number('evicted_keys')} keys were evicted so far"], {"more": more})
 

@@ -13,6 +13,9 @@ ACL_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
 LOADED = 9
 # The master waits so long for more replicas before it sends its data; a backup sets it to nothing.
 SYNC_DELAY = "repl-diskless-sync-delay"
+# A process that was killed while it saved left what it had written; those names are Redis' own.
+LEFT_OVER = " ".join(f"{contract.INNER_DATA[contract.REDIS]}/temp-{name}" for name in ("*.rdb", "rewriteaof-*.aof"))
+LEFT_OVER_MARK = "left over: "
 _AS_ADMIN = f'REDISCLI_AUTH=$(cat {ADMIN_FILE}) redis-cli --user "$0" -e'
 
 
@@ -98,6 +101,22 @@ def persistence_aside(names: list[str], suffix: str) -> str:
     return "".join(
         f'if [ -e "{data}/{name}" ]; then mv "{data}/{name}" "{data}/{name}.{suffix}"; fi\n' for name in names
     )
+
+
+def list_left_over(argv: Sequence[str]) -> list[str]:
+    """Return a `docker exec -i CONTAINER ...` that first prints the files that a save may have left."""
+    script = f'for file in {LEFT_OVER}; do [ ! -e "$file" ] || echo "{LEFT_OVER_MARK}$file"; done; exec "$@"'
+    return [*argv[:4], "sh", "-c", script, "sh", *argv[4:]]
+
+
+def remove_left_over(container: str, admin: str) -> list[str]:
+    """Return the command that removes them; those that the running server writes itself are younger than it is."""
+    script = f"""
+    up=$({_AS_ADMIN} INFO server | tr -d '\\r' | sed -n 's/^uptime_in_seconds://p'); [ -n "$up" ] || exit 1
+    began=$(($(date +%s) - up))
+    for file in {LEFT_OVER}; do [ ! -f "$file" ] || [ "$(stat -c %Y "$file")" -ge "$began" ] || rm -f "$file"; done
+    """
+    return ["docker", "exec", container, "sh", "-c", script, admin]
 
 
 def _ping() -> str:

@@ -2,14 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dbserver import contract, execute
 from dbserver.docker import host
-from dbserver.errors import CommandError, DbServerError, NotRunningError
+from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
 from dbserver.readiness import wait_until
 from dbserver.redis import access, commands, dump, settings
+from dbserver.units import size
 
 COMMAND_SECONDS = 30
 SAVE_SECONDS = 600
@@ -69,9 +71,10 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
     """Bring the running server to the declared settings, then write them down for its next start.
 
     The order matters: the file that is read at a start names a persistence
-    only once the data is there in that form.
+    only once the data is there in that form. Raises RefusedError, and changes nothing, where the data would not fit.
     """
     actual = actual_settings(server, wanted)
+    _refuse_too_little(server, actual, wanted)
     leaving = settings.persistence_of(actual)
     for name, value in wanted.items():
         if actual[name] != value and name != "appendonly":
@@ -80,6 +83,37 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
         _switch_append_only(server, wanted)
     write_file(directory, settings.render(wanted), image)
     _set_aside_what_would_win(server, leaving, settings.persistence_of(wanted))
+
+
+def _refuse_too_little(server: Server, actual: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Raise where `maxmemory` would sink below what is used: applications could not write, or keys were evicted."""
+    limit, before = int(wanted["maxmemory"]), int(actual["maxmemory"] or 0)
+    if 0 < before <= limit:
+        return
+    used = int(server.info("memory")["used_memory"])
+    if used > limit:
+        said = f"{server.container} uses {size(used)}, with these settings it may use {size(limit)} (maxmemory)"
+        raise RefusedError(said, "raise redis.memory, or set redis.settings.maxmemory, or remove keys")
+
+
+def remove_left_over(server: Server) -> None:
+    """Remove what saves that were killed have left in the data directory; what cannot be removed stays."""
+    argv = commands.remove_left_over(server.container, server.admin)
+    execute.run(argv, check=False, timeout=COMMAND_SECONDS)
+
+
+@contextmanager
+def unlimited(server: Server) -> Iterator[None]:
+    """Take values and clients of any size for a while: what comes from a backup was there before the limits.
+
+    A process that is killed meanwhile leaves them so; the next start finds other settings than the last update's.
+    """
+    before = actual_settings(server, settings.NO_LIMITS)
+    server.command("CONFIG", "SET", *(word for pair in settings.NO_LIMITS.items() for word in pair))
+    try:
+        yield
+    finally:
+        server.command("CONFIG", "SET", *(word for pair in before.items() for word in pair))
 
 
 def load_certificate(server: Server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dbserver import contract
-from dbserver.redis import access
+from dbserver.redis import access, limits
 
 Persistence = Literal["none", "snapshot", "append-only"]
 EVICTION_POLICIES = (
@@ -38,21 +38,21 @@ ENCRYPTED = {
 }
 
 
-def derived(memory: int, eviction_policy: str, persistence: Persistence) -> dict[str, str]:
-    """Return the settings for a container's memory limit in bytes.
+# While an application's keys come back from a backup, each value in one piece.
+NO_LIMITS = {"proto-max-bulk-len": "512mb", "client-query-buffer-limit": "1gb", "maxmemory-clients": "0"}
 
-    A quarter stays free: a fork that saves or rewrites copies changed pages,
-    and the limit that kills the container counts them too.
-    """
+
+def derived(
+    memory: int, eviction_policy: str, persistence: Persistence, declared: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the settings for a container's memory limit in bytes; `declared` are limits given instead."""
     return {
-        "maxmemory": str(memory * 3 // 4),
+        **limits.derived(memory, persistence, declared or {}).settings(),
         "maxmemory-policy": eviction_policy,
         "appendonly": "yes" if persistence == "append-only" else "no",
         "appendfsync": "everysec",
         # Without the times in it, no moment of the append-only file can be found again.
         "aof-timestamp-enabled": "yes",
-        # A client that vanished without a word ends within a minute; Redis' own 300 s would make it ten.
-        "tcp-keepalive": "30",
         "save": "" if persistence == "none" else SNAPSHOT_POINTS,
     }
 

@@ -19,7 +19,8 @@ WRITES = {
 
 def ask(container: str, admin: str) -> list[str]:
     """Return the command that takes QUESTION on standard input, and prints the container's figures first."""
-    return usage.before(commands.cli(container, admin), contract.INNER_DATA[contract.REDIS])
+    asked = commands.list_left_over(commands.cli(container, admin))
+    return usage.before(asked, contract.INNER_DATA[contract.REDIS])
 
 
 def parse(printed: str) -> tuple[str, RedisUse] | None:
@@ -29,6 +30,11 @@ def parse(printed: str) -> tuple[str, RedisUse] | None:
     if "PONG" not in lines or "redis_version" not in info:
         return None
     return info["redis_version"], _use(info, _save(lines))
+
+
+def left_over(printed: str) -> bool:
+    """Return whether there are files that a save that was killed may have left."""
+    return any(line.startswith(commands.LEFT_OVER_MARK) for line in printed.splitlines())
 
 
 def refusal(printed: str) -> str:

@@ -11,6 +11,7 @@ from dbserver.applications import Budget
 from dbserver.archive import plan as archive
 from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
+from dbserver.redis import limits as redis_limits
 from dbserver.redis import settings as redis_settings
 from dbserver.settings.application import Application, application_faults, written_once
 from dbserver.settings.offsite import Offsite
@@ -25,6 +26,7 @@ from dbserver.settings.types import (
     Period,
     Port,
     Recipient,
+    RedisSettingName,
     RoleName,
     Schedule,
     Section,
@@ -99,11 +101,18 @@ class Redis(Section):
     eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]  # the policies stand in one place
     persistence: redis_settings.Persistence = "append-only"
     access: Literal["open", "password"] = "open"
+    settings: dict[RedisSettingName, SettingValue] = Field(default_factory=dict)
 
     @property
     def effective_settings(self) -> dict[str, str]:
-        """The settings in the server's file."""
-        return redis_settings.derived(self.memory, self.eviction_policy, self.persistence)
+        """The settings in the server's file: derived from the memory and from what is declared."""
+        return redis_settings.derived(self.memory, self.eviction_policy, self.persistence, self.settings)
+
+    @property
+    def setting_faults(self) -> list[str]:
+        """What is wrong with the declared settings."""
+        found = redis_limits.faults(self.memory, self.persistence, self.settings)
+        return [f"redis.settings.{fault}" for fault in found]
 
 
 class Archive(Section):
@@ -160,6 +169,7 @@ def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
         settings = Settings.model_validate(dict(values))
     except ValidationError as invalid:
         return None, [_fault(error) for error in invalid.errors(include_input=False)] + found
+    found += settings.redis.setting_faults
     return settings, found + application_faults(
         settings.applications,
         admin=settings.postgres.admin_user,

@@ -10,6 +10,7 @@ from pyrage import RecipientError, x25519
 
 from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
+from dbserver.redis import limits
 from dbserver.units import parse_bytes, parse_seconds
 
 
@@ -24,6 +25,12 @@ def _setting_name(value: str) -> str:
         raise ValueError("is no name of a setting")
     if reason := postgres_settings.MANAGED.get(value.lower()):
         raise ValueError(f"cannot be set here: {reason}")
+    return value
+
+
+def _redis_setting(value: str) -> str:
+    if value not in limits.PARSE:
+        raise ValueError(f"cannot be set here; these can: {', '.join(limits.PARSE)}")
     return value
 
 
@@ -59,6 +66,7 @@ ApplicationName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-
 ExtensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 RedisPrefix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,64}$")]
 SettingName = Annotated[str, AfterValidator(_setting_name)]
+RedisSettingName = Annotated[str, AfterValidator(_redis_setting)]
 # libpq normalises other characters before it hashes them (SASLprep); such a password would not be the one declared.
 PasswordText = Annotated[str, Field(min_length=8, max_length=512, pattern=r"^[\x20-\x7e]*$")]
 SettingValue = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[^\x00-\x1f]*$")]

@@ -420,7 +420,7 @@ REDIS = [
     Injection("redis-password-missing",
               lambda s: run("docker", "exec", s.redis, "redis-cli", "GET", "anything"), FORGET),
     Injection("redis-forbidden", as_user("shop", "GET", "another:key"), FORGET),
-    Injection("redis-full", redis("CONFIG", "SET", "maxmemory", "800kb"), redis("CONFIG", "SET", "maxmemory", "96mb"),
+    Injection("redis-full", redis("CONFIG", "SET", "maxmemory", "800kb"), redis("CONFIG", "SET", "maxmemory", "64mb"),
               ("redis-settings-differ",)),
     Injection("redis-persistence-fails", unsaved,
               after(lambda s: (s.data / "redis").chmod(0o755), redis("BGSAVE"))),

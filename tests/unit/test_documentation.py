@@ -17,7 +17,7 @@ from dbserver.cli import main  # noqa: F401  importing it adds the verbs
 from dbserver.cli.options import commands
 from dbserver.contract import SERVERS
 from dbserver.errors import Exit
-from dbserver.redis import access
+from dbserver.redis import access, limits
 from dbserver.settings.model import Settings
 from dbserver.settings.tls import Tls as TlsSettings
 from infra.network import Network
@@ -119,6 +119,11 @@ def test_no_document_names_a_verb_or_a_flag_that_does_not_exist() -> None:
 
 def test_every_configuration_key_is_documented_and_no_other() -> None:
     assert first_column(reference("configuration.md")) == set(keys(Settings))
+
+
+def test_every_limit_of_redis_that_may_be_declared_is_documented_and_no_other() -> None:
+    named = re.findall(r"^- `([a-z-]+)`, by default", reference("configuration.md"), re.MULTILINE)
+    assert sorted(named) == sorted(limits.PARSE)
 
 
 def test_the_project_file_declares_every_section_that_has_a_default() -> None:

@@ -160,12 +160,20 @@ def test_the_declared_guarantees_are_those_of_the_server(shared: Stack) -> None:
     assert shared.sql("SHOW password_encryption") == "scram-sha-256"
     assert shared.sql("SHOW shared_buffers") == "128MB"
     assert shared.sql("SHOW max_connections") == "51"
-    assert shared.cli("CONFIG", "GET", "maxmemory").split()[1] == str(96 * 1024 * 1024)
+    assert shared.cli("CONFIG", "GET", "maxmemory").split()[1] == str(64 * 1024 * 1024)
     for name in (shared.postgres, shared.redis):
         found = shared.inspect(name)
         assert found["HostConfig"]["RestartPolicy"]["Name"] == "always"
         assert found["HostConfig"]["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
         assert found["Config"]["Labels"]["com.database.version"] in ("17", "8")
+
+
+def test_a_start_with_nothing_to_do_removes_what_a_killed_save_has_left(shared: Stack) -> None:
+    left = shared.data / "redis" / "temp-rewriteaof-bg-17.aof"
+    left.touch()
+    os.utime(left, (0, 0))
+    shared.start().ok()
+    assert not left.exists()
 
 
 def test_the_admin_password_is_nowhere_to_be_read(shared: Stack) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from dbserver import compose, contract
 from dbserver.docker.images import Image
-from dbserver.plan import ContainerPlan, Names, container_plan
+from dbserver.plan import ALLOCATOR, ContainerPlan, Names, container_plan
 from tests.unit.fakes import IDENTITY, POSTGRES_IMAGE
 
 NAMES = Names("/data/db-server", "/srv/backups", "nginx-network", "dbadmin", "db-server-postgres")
@@ -48,7 +48,7 @@ def test_a_service_is_the_plan_of_its_container() -> None:
         "image": "redis:8",
         "container_name": "db-server-redis",
         "command": list(REDIS.command),
-        "environment": {},
+        "environment": dict.fromkeys(("JE_MALLOC_CONF", "MALLOC_CONF"), ALLOCATOR),
         "labels": {
             "com.database.server": "redis", "com.database.version": "8", "com.database.stack": "unit",
             "com.database.image": REDIS_IMAGE.identity,

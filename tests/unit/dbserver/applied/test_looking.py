@@ -196,3 +196,11 @@ def test_what_was_used_meanwhile_is_no_difference(there: Programs) -> None:
     there.answer("psql", POSTGRES_SAYS.replace("1234", "9999"))
     there.answer("redis-cli", REDIS_SAYS.replace("used_memory:", "used_memory:9"))
     assert look(DECLARED) == before
+
+
+def test_what_a_killed_save_of_redis_has_left_is_removed_and_is_no_difference(there: Programs) -> None:
+    before = look(DECLARED)
+    assert not there.started("rm -f")
+    there.answer("redis-cli", f"left over: /data/temp-17.rdb\n{REDIS_SAYS}")
+    assert look(DECLARED) == before
+    assert [call.argv[:3] for call in there.started("rm -f")] == [("docker", "exec", "db-server-redis")]

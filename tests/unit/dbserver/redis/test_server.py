@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dbserver.docker import host
-from dbserver.errors import DbServerError, NotRunningError
+from dbserver.errors import DbServerError, NotRunningError, RefusedError
 from dbserver.redis import commands, server, settings, source
 from dbserver.redis.server import Server
 from dbserver.redis.settings import Persistence
@@ -42,9 +42,8 @@ def derived(persistence: Persistence, policy: str = "noeviction") -> dict[str, s
 
 def running(programs: Programs, persistence: Persistence, info: str = SAVED) -> None:
     shown = "".join(f"{name}\n{value}\n" for name, value in derived(persistence).items())
-    programs.answer(
-        "CONFIG GET maxmemory maxmemory-policy appendonly appendfsync aof-timestamp-enabled tcp-keepalive save\n", shown
-    )
+    programs.answer(f"CONFIG GET {' '.join(derived(persistence))}\n", shown)
+    programs.answer("INFO memory", "used_memory:1000000\r\n")
     programs.answer("CONFIG SET", "OK")
     programs.answer("BGSAVE SCHEDULE", "Background saving started")
     programs.answer("INFO persistence", info)
@@ -146,7 +145,8 @@ def test_persistence_none_puts_all_files_aside_because_a_restart_would_read_them
 ) -> None:
     running(programs, "append-only")
     apply(derived("none"))
-    assert changes(programs) == ["CONFIG SET save ", "CONFIG SET appendonly no"]
+    more = f"CONFIG SET maxmemory {192 * 1024 * 1024}"
+    assert changes(programs) == [more, "CONFIG SET save ", "CONFIG SET appendonly no"]
     assert aside(programs) == ["appendonlydir", "dump.rdb"]
     assert 'save ""' in written[0][1]
 
@@ -193,3 +193,39 @@ def test_the_certificate_is_read_again_in_one_command(programs: Programs) -> Non
 def test_the_port_for_tls_is_opened_last_and_is_not_that_of_a_throwaway() -> None:
     assert list(settings.ENCRYPTED)[-1] == "tls-port"
     assert settings.ENCRYPTED["tls-port"] != str(source.PORT)
+
+
+def test_memory_below_what_is_used_is_refused_and_nothing_changed(programs: Programs, written: Any) -> None:
+    running(programs, "append-only")
+    programs.answer("INFO memory", "used_memory:50000000\r\n")
+    less = settings.derived(64 * 1024 * 1024, "allkeys-lru", "append-only")
+    with pytest.raises(RefusedError, match=r"uses 47.7 MB, with these settings it may use 32.0 MB") as caught:
+        apply(less)
+    assert "redis.settings.maxmemory" in caught.value.hint
+    assert (changes(programs), written) == ([], [])
+
+
+@pytest.mark.usefixtures("written")
+def test_memory_above_what_is_used_is_taken_in_either_direction(programs: Programs) -> None:
+    running(programs, "append-only")
+    for memory in (64, 512):
+        apply(settings.derived(memory * 1024 * 1024, "noeviction", "append-only"))
+    assert [text.split()[3] for text in changes(programs) if "SET maxmemory " in text] == ["33554432", "268435456"]
+
+
+def test_limits_are_lifted_for_a_while_and_put_back_also_after_a_failure(programs: Programs) -> None:
+    found = {"proto-max-bulk-len": "8388608", "client-query-buffer-limit": "16777216", "maxmemory-clients": "16777216"}
+    programs.answer("CONFIG GET", "".join(f"{name}\n{value}\n" for name, value in found.items()))
+    programs.answer("CONFIG SET", "OK")
+
+    def interrupted() -> None:
+        with server.unlimited(SERVER):
+            assert len(changes(programs)) == 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert changes(programs) == [
+        "CONFIG SET proto-max-bulk-len 512mb client-query-buffer-limit 1gb maxmemory-clients 0",
+        f"CONFIG SET {' '.join(word for pair in found.items() for word in pair)}",
+    ]

@@ -1,10 +1,8 @@
 """Redis' settings: what persistence means, and with which of them the data on disk is read."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dbserver.redis import settings
+from dbserver.redis import limits, settings
 from dbserver.redis.settings import Persistence
 
 MIB = 1024 * 1024
@@ -18,21 +16,14 @@ POINTS = "3600 1 300 100 60 10000"
 def test_a_persistence_means_these_settings_and_back(persistence: Persistence, append_only: str, save: str) -> None:
     found = settings.derived(256 * MIB, "noeviction", persistence)
     assert found == {
-        "maxmemory": str(192 * MIB),
+        **limits.derived(256 * MIB, persistence, {}).settings(),
         "maxmemory-policy": "noeviction",
         "appendonly": append_only,
         "appendfsync": "everysec",
         "aof-timestamp-enabled": "yes",
-        "tcp-keepalive": "30",
         "save": save,
     }
     assert settings.persistence_of(found) == persistence
-
-
-@given(st.integers(32, 1024 * 1024))
-def test_a_quarter_of_the_memory_stays_free_for_the_copies_of_a_fork(mebibytes: int) -> None:
-    found = settings.derived(mebibytes * MIB, "allkeys-lru", "snapshot")
-    assert int(found["maxmemory"]) * 4 == mebibytes * MIB * 3
 
 
 @pytest.mark.parametrize("wanted", ["none", "snapshot", "append-only"])
@@ -67,10 +58,17 @@ def test_the_file_is_exactly_this() -> None:
         "aof-timestamp-enabled yes\n"
         "appendfsync everysec\n"
         "appendonly no\n"
+        "client-output-buffer-limit normal 16777216 8388608 10 slave 33554432 33554432 60 pubsub 16777216 8388608 60\n"
+        "client-query-buffer-limit 16777216\n"
+        "maxclients 10000\n"
         "maxmemory 201326592\n"
+        "maxmemory-clients 16777216\n"
         "maxmemory-policy noeviction\n"
+        "oom-score-adj yes\n"
+        "proto-max-bulk-len 8388608\n"
         'save ""\n'
         "tcp-keepalive 30\n"
+        "timeout 0\n"
     )
 
 

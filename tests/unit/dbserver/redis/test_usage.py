@@ -21,10 +21,19 @@ def test_it_is_asked_as_the_administrator_whose_password_stays_in_the_container(
     argv = usage.ask("c", "dbadmin")
     assert argv[:4] == ["docker", "exec", "-i", "c"]
     assert "'disk %S %b %a %c %d' /data " in argv[6]
-    assert argv[8:] == [
+    assert argv[8:10] == ["sh", "-c"]
+    assert argv[10].startswith("for file in /data/temp-*.rdb /data/temp-rewriteaof-*.aof; do ")
+    assert argv[12:] == [
         "sh", "-c", 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password) exec redis-cli --user "$0" -e "$@"',
         "dbadmin",
     ]  # fmt: skip
+
+
+def test_files_that_a_killed_save_may_have_left_are_no_part_of_the_reply() -> None:
+    assert not usage.left_over(REDIS_SAYS)
+    assert usage.left_over(f"left over: /data/temp-17.rdb\n{REDIS_SAYS}")
+    assert usage.parse(f"left over: /data/temp-17.rdb\n{REDIS_SAYS}") == ("8.2.1", USE)
+    assert usage.refusal("left over: /data/temp-17.rdb\nLOADING it\n") == "LOADING it"
 
 
 def test_a_reply_is_version_and_use() -> None:

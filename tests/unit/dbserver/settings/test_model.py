@@ -352,3 +352,19 @@ def test_a_recipient_that_no_key_could_open_is_a_fault_with_its_place() -> None:
         assert faults({"backupRecipients": [key, typo]}) == [
             "backupRecipients.1: is no public key of age's: age-keygen -y prints one"
         ]
+
+
+def test_a_setting_of_redis_that_cannot_be_declared_is_refused_with_those_that_can() -> None:
+    found = faults({"redis": {"settings": {"save": "", "requirepass": "x"}}})
+    assert [fault.partition(": ")[0] for fault in found] == ["redis.settings.save", "redis.settings.requirepass"]
+    assert "cannot be set here; these can: maxmemory, proto-max-bulk-len, " in found[0]
+
+
+def test_declared_limits_of_redis_are_judged_against_its_memory() -> None:
+    declared = {"redis": {"memory": "128m", "settings": {"maxmemory": "120m", "timeout": 300}}}
+    (said,) = faults(declared)
+    assert said.startswith("redis.settings.maxmemory: 120.0 MB and maxmemory-clients 16.0 MB should be at least 1 MB")
+    assert said.endswith("together at most redis.memory 128.0 MB")
+    declared["redis"]["memory"] = "256m"
+    found = load(declared).redis.effective_settings
+    assert (found["maxmemory"], found["timeout"]) == (str(120 * 1024 * 1024), "300")
