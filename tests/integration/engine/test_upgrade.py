@@ -237,7 +237,8 @@ def test_an_upgrade_keeps_everything_loses_no_acknowledged_write_and_is_taken_ba
         found = upgraded(old, "--disconnect-applications")
         during = run("docker", "logs", writer).ok().out.split()
         old.until(lambda: len(run("docker", "logs", writer).ok().out.split()) > len(during), 60, what="new writes")
-        run("docker", "exec", writer, "touch", "/tmp/enough").ok()
+        # In the background: the container ends with this file, and would kill the command that makes it.
+        run("docker", "exec", "-d", writer, "touch", "/tmp/enough").ok()
         run("docker", "wait", writer).ok()
         acknowledged = set(run("docker", "logs", writer).ok().out.split())
     finally:
