@@ -26,16 +26,20 @@ def edit(stack: Stack, file: str, before: str, after: str) -> None:
 def test_a_setting_that_reloads_leaves_the_server_running(running: Stack) -> None:
     ids, started = running.ids(), running.started_at(running.postgres)
     running.configure(postgres={"settings": {"log_min_duration_statement": "250ms", "work_mem": "7MB"}})
-    running.configure(redis={"evictionPolicy": "allkeys-lru"})
+    limits = {"timeout": 300, "maxmemory": "70m", "client-output-buffer-limit": "normal 32mb 16mb 5"}
+    running.configure(redis={"evictionPolicy": "allkeys-lru", "settings": limits})
     running.start().ok()
     assert (running.ids(), running.started_at(running.postgres)) == (ids, started)
+    assert running.cli("CONFIG", "GET", "timeout").split()[1] == "300"
+    assert running.cli("CONFIG", "GET", "maxmemory").split()[1] == str(70 * 1024 * 1024)
     assert running.sql("SHOW work_mem") == "7MB"
     assert running.sql("SHOW log_min_duration_statement") == "250ms"
     assert running.cli("CONFIG", "GET", "maxmemory-policy").split()[1] == "allkeys-lru"
     running.pulumi("preview", "--refresh", "--expect-no-changes").ok()
-    running.configure(postgres={"settings": {}})
+    running.configure(postgres={"settings": {}}, redis={"settings": {}})
     running.start().ok()
     assert running.sql("SHOW log_min_duration_statement") == "-1"
+    assert running.cli("CONFIG", "GET", "timeout").split()[1] == "0"
 
 
 @pytest.mark.full

@@ -168,6 +168,30 @@ def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) ->
     assert within(house, "cli EXISTS one:new one:hash").split() == ["1"]
 
 
+def test_what_is_larger_than_a_client_may_send_comes_back_and_the_limits_are_as_before(house: Stack) -> None:
+    limits = ("proto-max-bulk-len", "client-query-buffer-limit", "maxmemory-clients")
+    before = house.redis_admin("CONFIG", "GET", *limits)
+    fill = (
+        "for i = 1, 320 do local t = {} for j = 1, 3200 do t[j] = tostring(math.random()) end"
+        " redis.call('RPUSH', KEYS[1], table.concat(t)) end return redis.call('LLEN', KEYS[1])"
+    )
+    house.redis_admin("EVAL", fill, "1", "one:long")
+    largest = int(house.redis_admin("CONFIG", "GET", limits[0]).split()[1])
+    assert len(run_dump(house, "one:long")) > largest, "a client may send it: the test shows nothing"
+    made, digest = backed_up(house), digests(house, "one:long")
+    house.redis_admin("DEL", "one:long")
+    restored(house, made, "one")
+    assert digests(house, "one:long") == digest
+    assert house.redis_admin("CONFIG", "GET", *limits) == before
+
+
+def run_dump(stack: Stack, key: str) -> bytes:
+    """Return a key as a restore sends it."""
+    script = 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password) redis-cli --user dbadmin --raw DUMP "$1"'
+    argv = ["docker", "exec", stack.redis, "sh", "-c", script, "sh", key]
+    return subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout
+
+
 @pytest.mark.full
 def test_a_damaged_backup_is_refused_and_nothing_changes(house: Stack) -> None:
     fill(house)

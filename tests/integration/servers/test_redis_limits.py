@@ -64,11 +64,12 @@ def ended(house: Lent) -> int:
     )
 
 
-def fill(house: Lent, size: int, seconds: float) -> dict[int, bytes]:
+def fill(house: Lent, seconds: float) -> dict[int, bytes]:
     """Let one application write, again and again, as much as the memory takes; a twentieth is for what surrounds it."""
+    size = 20_000
     room = int(house.redis_admin("CONFIG", "GET", "maxmemory").split()[1]) - figure(house, "memory", "used_memory")
     one = [tenant(house, "one") for _ in range(3)]
-    written = overwrite(one, "one:", int((room - 12 * MIB) / (1.3 * size)), size, seconds)
+    written = overwrite(one, "one:", int((room - 12 * MIB) / (1.05 * size)), size, seconds)
     for client in one:
         client.end()
     return written
@@ -77,7 +78,7 @@ def fill(house: Lent, size: int, seconds: float) -> dict[int, bytes]:
 @pytest.fixture
 def full(house: Lent) -> Iterator[None]:
     """One application has filled the memory: there is no room but that which is kept for clients."""
-    fill(house, 50_000, 0)
+    fill(house, 0)
     yield
     house.redis_admin("EVAL", "for _, k in ipairs(redis.call('KEYS', 'one:*')) do redis.call('UNLINK', k) end", "0")
 
@@ -127,7 +128,7 @@ def test_one_application_makes_no_value_larger_than_a_client_may_send(house: Len
 
 def test_overwriting_all_of_the_data_while_the_append_only_file_is_rewritten_loses_nothing(house: Lent) -> None:
     rewrites = figure(house, "persistence", "aof_rewrites")
-    written = fill(house, 20_000, 10)
+    written = fill(house, 6)
     assert figure(house, "persistence", "aof_rewrites") > rewrites, "it was not written again meanwhile"
     until(lambda: figure(house, "persistence", "aof_rewrite_in_progress") == 0, 60)
     assert "aof_last_bgrewrite_status:ok" in house.redis_admin("INFO", "persistence")
