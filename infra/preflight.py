@@ -14,13 +14,14 @@ from dbserver.docker import identity as asking
 from dbserver.docker.containers import Container, Published
 from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
-from dbserver.errors import CommandError
+from dbserver.errors import CommandError, RefusedError
 from dbserver.plan import ContainerPlan, in_order, replacing
 from dbserver.postgres import access
 from dbserver.postgres import commands as postgres
 from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
+from dbserver.redis import server as redis_server
 from dbserver.settings.model import Postgres, Redis, Settings
 from infra import compose_file, identity
 from infra.deployment import refuse_disconnecting
@@ -187,8 +188,21 @@ def _refuse_replacing(
         why = replacing(plan, container, image.identity)
         if why:
             _refuse_cutting_off(settings, {server: plan.name}, f"replacing {plan.name} ({'; '.join(why)}): ")
+            if server == contract.REDIS:
+                _refuse_too_little(settings, plan.name)
             going[server] = container
     return going
+
+
+def _refuse_too_little(settings: Settings, container: str) -> None:
+    """Judge the memory for data here too: a Redis that is made anew begins with it, and evicts, before it is asked."""
+    server, wanted = redis_server.Server(container, settings.postgres.admin_user), settings.redis.effective_settings
+    try:
+        redis_server.refuse_too_little(server, redis_server.actual_settings(server, wanted), wanted)
+    except CommandError:
+        return  # it does not answer: the backup that is made before tells
+    except RefusedError as fault:
+        raise RefusedError(f"{contract.REFUSED} {fault.message}", fault.hint) from None
 
 
 def _refuse_cutting_off(settings: Settings, names: Mapping[str, str], doing: str) -> None:

@@ -74,7 +74,7 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
     only once the data is there in that form. Raises RefusedError, and changes nothing, where the data would not fit.
     """
     actual = actual_settings(server, wanted)
-    _refuse_too_little(server, actual, wanted)
+    refuse_too_little(server, actual, wanted)
     leaving = settings.persistence_of(actual)
     for name, value in wanted.items():
         if actual[name] != value and name != "appendonly":
@@ -85,7 +85,7 @@ def apply_settings(server: Server, wanted: Mapping[str, str], directory: str, im
     _set_aside_what_would_win(server, leaving, settings.persistence_of(wanted))
 
 
-def _refuse_too_little(server: Server, actual: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+def refuse_too_little(server: Server, actual: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     """Raise where `maxmemory` would sink below what is used: applications could not write, or keys were evicted."""
     limit, before = int(wanted["maxmemory"]), int(actual["maxmemory"] or 0)
     if 0 < before <= limit:

@@ -210,3 +210,16 @@ def test_a_budget_one_connection_too_large_is_refused_with_its_terms(stack: Stac
     for term in (*terms, "reserve 11", "reserve 3", "52 connections are declared", "max_connections is 51"):
         assert term in done.text, done.text
     assert "Traceback" not in done.text
+
+
+def test_a_redis_that_would_be_made_anew_with_less_memory_than_it_uses_is_refused(running: Stack) -> None:
+    for number in range(6):
+        running.redis_admin("SETRANGE", f"large:{number}", str(7 * 1024 * 1024), "x")
+    ids = running.ids()
+    with running.configured(redis={"memory": "64m", "port": running.other_port}):
+        for done in (running.pulumi("preview"), running.start()):
+            assert done.code != 0
+            assert "with these settings it may use 32.0 MB (maxmemory)" in done.text, done.text
+    assert (done.code, running.ids()) == (5, ids)
+    assert running.redis_admin("EXISTS", *(f"large:{number}" for number in range(6))) == "6"
+    running.redis_admin("FLUSHALL")

@@ -290,6 +290,19 @@ def test_what_replaces_a_server_is_refused_while_applications_are_connected(fitt
     assert "--disconnect-applications" in caught.value.hint
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_redis_that_is_made_anew_with_less_than_it_uses_is_refused(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: dry_run)
+    serving(fitting)
+    fitting.answer("CONFIG GET", "maxmemory\n400000000\n")
+    fitting.answer("INFO memory", "used_memory:300000000\r\n")
+    with pytest.raises(RefusedError, match=r"uses 286\.1 MB, with these settings it may use 64\.0 MB"):
+        preflight.examine(load({"redis": {"port": 6380, "memory": "128m"}}))
+    assert preflight.examine(load({"redis": {"memory": "128m"}})).images, "its container stays: the server is asked"
+
+
 def test_a_server_that_stays_as_it_is_is_not_asked_who_is_connected(fitting: Programs) -> None:
     serving(fitting, POOL)
     assert preflight.examine(load({})).images
@@ -303,6 +316,7 @@ def test_a_memory_limit_changes_in_the_running_container_so_nobody_is_cut_off(fi
 
 def test_another_server_than_the_one_that_is_replaced_may_have_clients(fitting: Programs) -> None:
     serving(fitting, POOL)
+    fitting.answer("CONFIG GET", "maxmemory\n1\n")
     assert preflight.examine(load({"redis": {"port": 6380}})).images
 
 
