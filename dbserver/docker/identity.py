@@ -13,7 +13,7 @@ from dbserver.errors import CommandError
 SECONDS = 20
 BYTES = 8
 # The file is there whole or not at all.
-MARK = 'umask 022; cat >"$0.new" && mv -f "$0.new" "$0"'
+MARK = 'umask 077; cat >"$0.new" && mv -f "$0.new" "$0"'
 
 
 def asked(container: str, server: str) -> Identity | None:
