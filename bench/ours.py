@@ -29,7 +29,8 @@ class Ours:
         """Remove containers, network, data and state; make the stack anew."""
         commands.run(["docker", "rm", "--force", *self.containers.values()], self.environment, self.stack.project)
         commands.run(["docker", "network", "rm", "--force", self.stack.network], self.environment, self.stack.project)
-        for directory in (self.stack.data, self.stack.project / ".state" / ".pulumi"):
+        state = self.stack.project / ".state"
+        for directory in (self.stack.data, state / ".pulumi", state / "data"):
             shutil.rmtree(directory, ignore_errors=True)
         commands.run(self.argv("stack", "init", self.stack.name), self.environment, self.stack.project)
 
