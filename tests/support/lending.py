@@ -104,10 +104,7 @@ class Lent(Stack):
             self.sql(f"DROP DATABASE {sql.identifier(name)} WITH (FORCE)", "postgres")
         for name in self._names(ROLES) - self.first_roles:
             self.sql(f"DROP ROLE {sql.identifier(name)}", "postgres")
-        tables = self._names(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'dbserver'"
-        )
-        self.sql(f"TRUNCATE {', '.join(tables)}")
+        self.sql(f"TRUNCATE {', '.join(self._names(TABLES))}")
         self.redis_admin("FLUSHALL")
         for path in (self.project / "backups").iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
