@@ -47,6 +47,8 @@ CONFIG_FILE = {POSTGRES: "postgresql.conf", REDIS: "redis.conf"}
 CERTIFICATE_FILE = "server.pem"
 # Beside the rendered files: which data belongs to them. In Redis' data directory: which data this is.
 IDENTITY_FILE = "db-server-identity"
+# Beside the rendered files: whose state has made the server.
+OWNER_FILE = "db-server-owner"
 # Where a server speaks TLS: PostgreSQL beside clear text, by its rules. 6380 is that of Redis' throwaways.
 TLS_SERVERS = (POSTGRES,)
 TLS_PORT = {POSTGRES: 5432, REDIS: 6390}
@@ -65,6 +67,9 @@ KEPT_SUFFIX = "-before-adoption"
 # Set to anything, it lets the program take whatever a data directory holds, nothing included, for the stack's data.
 NEW_SERVER_VARIABLE = "DBSERVER_NEW_SERVER"
 NEW_SERVER_FLAG = "--new-server"
+# Set to anything, it lets the program take over running servers that another state has made.
+TAKE_OVER_VARIABLE = "DBSERVER_TAKE_OVER"
+TAKE_OVER_FLAG = "--take-over"
 
 # How the program's own errors begin, so that a verb knows its exit code.
 FAULTY = "the configuration has faults; nothing was changed:"

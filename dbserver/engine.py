@@ -39,12 +39,13 @@ def select(stack: str) -> None:
 def up(
     stack: str, on_line: Callable[[str], None], *,
     disconnect: bool = False, checkpoint: bool = True, keep: bool = False, new: bool = False,
+    take_over: bool = False,
 ) -> None:  # fmt: skip
     """Bring the stack to what it declares, comparing with the real containers first.
 
     With `disconnect` it may replace a server that application containers are connected to, without `checkpoint` one
     that was not backed up before; with `keep` containers of elsewhere that it takes over stay, under another name; with
-    `new` whatever a data directory holds is the stack's from now on.
+    `new` whatever a data directory holds is the stack's from now on, with `take_over` what another state has made.
 
     Raises DbServerError with the engine's own error lines.
     """
@@ -57,7 +58,7 @@ def up(
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
     allowed = {contract.DISCONNECT_VARIABLE: disconnect, contract.NO_CHECKPOINT_VARIABLE: not checkpoint}
-    allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new}
+    allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new, contract.TAKE_OVER_VARIABLE: take_over}
     env = {name: "yes" for name, given in allowed.items() if given}
     if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
         raise _failure(f"the update of stack {stack}", _errors(lines), _hint(lines))

@@ -10,6 +10,7 @@ from dbserver.docker.images import Image
 from dbserver.docker.networks import Network
 from dbserver.docker.ports import Holder
 from dbserver.identity import Known
+from dbserver.owner import Owner
 
 FREE_BYTES = 1024 * 1024 * 1024
 
@@ -118,6 +119,16 @@ def _last_seen(where: str, known: Known) -> str:
     if known.mount.strip("/"):
         return f", on {known.device}, which was mounted on {known.mount}: look whether it is (findmnt {known.mount})"
     return ": look whether its disk is mounted (findmnt --target " + where + ")"
+
+
+def owned(stack: str, containers: Sequence[str], theirs: Owner, ours: Owner) -> list[str]:
+    """Two states that bring the same servers in line undo each other, passwords included."""
+    if ours.same(theirs):
+        return []
+    share = "work there, or share one state: docs/how-to/state-and-secrets.md"
+    made = f"{' and '.join(containers)} of stack {stack} were made by another state, {theirs.user}'s in {theirs.place}"
+    way = f"{share}; where that one is gone: ./scripts/start.sh {contract.TAKE_OVER_FLAG}"
+    return [f"{made}; this one is in {ours.place}: {way}"]
 
 
 def archived(path: str, archive: str) -> list[str]:

@@ -20,11 +20,13 @@ CRASH_SECONDS = 3
 
 
 def update(
-    declared: Declared, tell: Callable[[str], None], *, override: bool, checkpoint: bool = True, new: bool = False
-) -> None:
+    declared: Declared, tell: Callable[[str], None], *, override: bool, checkpoint: bool = True, new: bool = False,
+    take_over: bool = False,
+) -> None:  # fmt: skip
     """Bring the stack to what it declares, from every state. The caller holds its lock.
 
-    With `new` servers begin with whatever the data directories hold, nothing included.
+    With `new` servers begin with whatever the data directories hold, nothing included; with `take_over` those that
+    another state has made are this one's from now on.
     """
     _remove_the_dead(declared, tell)
     if new:
@@ -37,8 +39,8 @@ def update(
     found = containers.inspect(list(declared.containers.values()))
     _keep_what_is_as_declared(declared, found, tell)
     stopped = [container.id for container in found.values() if container.state == "exited"]
-    up = partial(engine.up, declared.stack, tell, disconnect=override, checkpoint=checkpoint, new=new)
-    _up(declared, stopped, tell, up)
+    allowed = {"disconnect": override, "checkpoint": checkpoint, "new": new, "take_over": take_over}
+    _up(declared, stopped, tell, partial(engine.up, declared.stack, tell, **allowed))
     major.reopen_marked(declared)
     _forget_archive(declared)
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pulumi
 
-from dbserver import contract, identity, refusals
+from dbserver import contract, identity, owner, refusals
 from dbserver.docker import host
 from dbserver.docker import identity as asking
 from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
 from dbserver.errors import CommandError
+from dbserver.owner import Owner
 from dbserver.settings.model import Settings
 from infra.plans import PROJECT, container_plan
 
@@ -37,16 +38,34 @@ def reasons(settings: Settings, stack: str, server: str, found: Identity) -> lis
     return strange
 
 
+def strangers(stack: str, found: Mapping[str, Identity]) -> list[str]:
+    """Return why running servers, container -> what was found with it, are not this state's to bring in line."""
+    ours, by_owner = _ours(make=False), dict[Owner, list[str]]()
+    for container, seen in found.items():
+        theirs = owner.parsed(seen.owner)
+        if theirs:
+            by_owner.setdefault(theirs, []).append(container)
+    if os.environ.get(contract.TAKE_OVER_VARIABLE):
+        return []
+    return [text for theirs, names in by_owner.items() for text in refusals.owned(stack, names, theirs, ours)]
+
+
+def _ours(*, make: bool) -> Owner:
+    return owner.of_state(PROJECT, os.environ.get("PULUMI_BACKEND_URL") or contract.DEFAULT_BACKEND, make=make)
+
+
 def remember(settings: Settings, stack: str, images: Mapping[str, Image], before: Mapping[str, Identity]) -> None:
     """Remember the data of the servers that run, beside the state and beside the data.
 
     `before` is what was there before the update: where that is what is known, nobody is asked again.
     """
-    known, now = identity.read(STATE, stack), {}
+    known, now, ours = identity.read(STATE, stack), {}, _ours(make=True)
     for server in contract.SERVERS:
-        seen, same = before.get(server), known.get(server)
-        settled = bool(same and seen == Identity(same.identity, same.identity))
-        now[server] = same.identity if same and settled else _now(settings, server, images[server])
+        seen, same = before.get(server, Identity()), known.get(server)
+        if same and ours.is_noted(seen.owner) and (seen.found, seen.remembered) == (same.identity, same.identity):
+            now[server] = same.identity
+        else:
+            now[server] = _now(settings, server, images[server], ours)
     found = {
         server: identity.placed(word, contract.data_directory(settings.data_directory, server))
         for server, word in now.items()
@@ -63,7 +82,7 @@ def lasts(settings: Settings, server: str) -> bool:
     return server != contract.REDIS or settings.redis.persistence != "none"
 
 
-def _now(settings: Settings, server: str, image: Image) -> str:
+def _now(settings: Settings, server: str, image: Image, ours: Owner) -> str:
     """Return the identity of a running server's data, given where it has none, and remember it beside the data."""
     plan = container_plan(settings, server, image.name)
     seen = asking.asked(plan.name, server) if lasts(settings, server) else None
@@ -71,9 +90,9 @@ def _now(settings: Settings, server: str, image: Image) -> str:
         return ""
     try:
         word = seen.found or (asking.mark(plan.name, server) if server == contract.REDIS else "")
-        if word and word != seen.remembered:
+        if word != seen.remembered or not ours.is_noted(seen.owner):
             directory = contract.config_directory(settings.data_directory, server)
-            host.write_files(directory, {contract.IDENTITY_FILE: word}, image.name)
+            host.write_files(directory, {contract.IDENTITY_FILE: word, contract.OWNER_FILE: str(ours)}, image.name)
     except CommandError:
         return ""  # a full disk; the server's own checks tell of it
     return word

@@ -74,6 +74,8 @@ def examine(settings: Settings) -> Host:
         if settings.tls.address:
             reasons += refusals.address(settings.tls.address, ports.addresses())
         reasons += [reason for judgement in judged for reason in judgement.result()]
+        ours = [server for server, name in names.items() if name in existing and existing[name].belongs_to(stack)]
+        reasons += identity.strangers(stack, {names[server]: known[server] for server in ours if server in known})
         for name in kept.result():
             way = f"./scripts/dbserver drop {name} destroys them"
             pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")

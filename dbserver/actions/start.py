@@ -43,13 +43,15 @@ def start(
     override: bool = False,
     checkpoint: bool = True,
     new: bool = False,
+    take_over: bool = False,
 ) -> Started:
     """Bring the stack up by the engine and prove that both servers answer.
 
     Raises LockedError while another start is at work, RefusedError where the
     update would cut application containers off (unless `override`) or cannot
     back up what a container holds that it recreates (with `checkpoint`), or
-    finds other data than the stack's (unless `new`), and DbServerError with
+    finds other data than the stack's (unless `new`) or servers of another state
+    (unless `take_over`), and DbServerError with
     the engine's diagnostics where it did not finish.
     """
     from dbserver import updating  # noqa: PLC0415  a start with nothing to do must not wait for this import
@@ -58,7 +60,7 @@ def start(
     engine.require()
     with locks.held(engine.STATE / "locks", declared.stack, "start"):
         record.forget(declared.stack)
-        updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new)
+        updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new, take_over=take_over)
         reached, seen = _looked(declared)
         faults = [f"{server.container}: {server.fault}" for server in reached.servers if not server.answers]
         if faults:

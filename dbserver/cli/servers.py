@@ -20,7 +20,7 @@ from dbserver.cli.options import (
     show,
     verb,
 )
-from dbserver.contract import NEW_SERVER_FLAG, SERVERS
+from dbserver.contract import NEW_SERVER_FLAG, SERVERS, TAKE_OVER_FLAG
 from dbserver.errors import Exit, UsageError
 
 # To tools/start alone: the machine has to be prepared, then the engine asked.
@@ -39,6 +39,7 @@ CHANGED = 75
 @disconnect_option
 @no_checkpoint_option
 @click.option(NEW_SERVER_FLAG, is_flag=True, help="Begin with what is in the data directory, although it is not ours.")
+@click.option(TAKE_OVER_FLAG, is_flag=True, help="Take over running servers that another state has made.")
 def start(
     stack: str | None,
     form: str,
@@ -47,25 +48,26 @@ def start(
     if_unchanged: bool,
     disconnect_applications: bool,
     no_checkpoint: bool,
-    new_server: bool,
+    **unusual: bool,
 ) -> None:
     """Start the servers and prove that both answer; the way back from every state.
 
     Run again, it changes nothing, and asks the engine only where something differs from what the last update left. An
     update that would replace or restart a server is refused while application containers are connected to it. Before a
     container is recreated, what it holds is backed up and the backup proved. A data directory that does not hold the
-    stack's own data, as without its disk, is refused.
+    stack's own data, as without its disk, is refused, and so are servers that another state has made.
     """
     from dbserver.actions import start as act
     from dbserver.cli import render
 
     wanted = declared(stack)
-    done = None if refresh or new_server else act.unchanged(wanted, say)
+    done = None if refresh or any(unusual.values()) else act.unchanged(wanted, say)
     if done is None and if_unchanged:
         click.get_current_context().exit(CHANGED)
     if done is None:
         declared(stack, changing=True)
-    allowed = {"override": disconnect_applications, "checkpoint": not no_checkpoint, "new": new_server}
+    allowed = {"override": disconnect_applications, "checkpoint": not no_checkpoint}
+    allowed |= {"new": unusual["new_server"], "take_over": unusual["take_over"]}
     done = done or act.start(wanted, say, **allowed)
     show(done, form, render.started)
 

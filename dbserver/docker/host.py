@@ -22,7 +22,9 @@ IDENTITY_OF = r"""
 if [ -f "$1/global/pg_control" ]; then echo "identity $(od -An -tu8 -N8 "$1/global/pg_control" | tr -d ' ')"
 elif [ -f "$1/MARK" ]; then echo "identity $(cat "$1/MARK")"; fi
 if [ -f "$2" ]; then echo "remembered $(cat "$2")"; fi
-""".replace("MARK", contract.IDENTITY_FILE)
+owner=$(dirname "$2")/OWNER
+if [ -f "$owner" ]; then echo "owner $(cat "$owner")"; fi
+""".replace("MARK", contract.IDENTITY_FILE).replace("OWNER", contract.OWNER_FILE)
 # Works in the helper: a directory's owner, version files, free bytes, and who
 # works in it. The image's own program says what its Redis cannot read, and the
 # head of such a file which version wrote it. Device and inode of a process's directory are compared, because
@@ -81,10 +83,11 @@ class Occupant:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which data a directory holds, and which is remembered beside it; empty where there is none."""
+    """Which data a directory holds, which is remembered beside it, and whose it is; empty where nothing tells."""
 
     found: str = ""
     remembered: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,9 +167,8 @@ def parse_directory(path: str, printed: str) -> Directory:
 
 def parse_identity(printed: str) -> Identity:
     """Return the Identity that IDENTITY_OF printed."""
-    rows = [line.split(" ") for line in printed.splitlines()]
-    values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004  a name and a value
-    return Identity(values.get("identity", ""), values.get("remembered", ""))
+    values = dict(line.partition(" ")[::2] for line in printed.splitlines())
+    return Identity(values.get("identity", ""), values.get("remembered", ""), values.get("owner", ""))
 
 
 def write_files(

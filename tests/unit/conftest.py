@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from dbserver import declared, engine, readiness
 from dbserver.cli import main as cli
-from dbserver.contract import DISCONNECT_VARIABLE, NEW_SERVER_VARIABLE
+from dbserver.contract import DISCONNECT_VARIABLE, NEW_SERVER_VARIABLE, TAKE_OVER_VARIABLE
 from dbserver.offsite import setup
 from tests.unit.fakes import Clock, Programs
 
@@ -45,6 +45,7 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         "DOCKER_HOST",
         DISCONNECT_VARIABLE,
         NEW_SERVER_VARIABLE,
+        TAKE_OVER_VARIABLE,
     ):
         monkeypatch.delenv(name, raising=False)
 

@@ -184,6 +184,7 @@ pulumi stack output adminPassword --show-secrets
 export PULUMI_BACKEND_URL=s3://bucket/path
 pulumi stack init prod
 pulumi stack import --stack prod --file exported.json
+export DBSERVER_TAKE_OVER=yes
 pulumi preview --stack prod --expect-no-changes
 rm exported.json
 ./scripts/start.sh
@@ -191,6 +192,7 @@ unset PULUMI_BACKEND_URL
 rm .state/.pulumi/stacks/db-server/prod.json*
 sed -i '/encryptionsalt:/d; /adminPassword/,+1d' Pulumi.prod.yaml
 ./scripts/start.sh --stack prod
+unset DBSERVER_TAKE_OVER
 ./scripts/stop.sh
 docker rm db-server-postgres db-server-redis
 mv /data/db-server /srv/db-server

@@ -29,6 +29,7 @@ def look(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> Look:
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
     monkeypatch.setattr(compose_file, "PROJECT", lent.project)
     monkeypatch.setattr(identity, "STATE", lent.project / ".state")
+    monkeypatch.setattr(identity, "PROJECT", lent.project)
 
     def refused() -> str:
         config = yaml.safe_load(lent.file.read_text())["config"]
@@ -92,6 +93,21 @@ def test_a_lost_state_is_made_up_for_by_what_is_remembered_beside_the_data(stopp
     finally:
         known.with_name("data-away").rename(known)
     assert text.count("holds no data of this") == len(contract.SERVERS), text
+
+
+def test_another_clone_s_empty_state_does_not_take_the_servers_over(
+    lent: Lent, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look() == ""
+    monkeypatch.setattr(identity, "PROJECT", tmp_path)
+    monkeypatch.setattr(identity, "STATE", tmp_path / ".state")
+    text = look()
+    assert f"{lent.postgres} and {lent.redis} of stack {lent.name} were made by another state" in text
+    assert f":{lent.project / '.state'}; this one is in" in text
+    assert contract.TAKE_OVER_FLAG in text
+    assert not (tmp_path / ".state").exists(), "a preview changes nothing"
+    monkeypatch.setenv(contract.TAKE_OVER_VARIABLE, "yes")
+    assert look() == ""
 
 
 def test_another_directory_is_refused_with_the_one_before(stopped: Lent, look: Look, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Other data than the stack's is refused; what is there after an update is remembered."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,20 @@ import pulumi
 import pytest
 
 from dbserver import identity as remembered
-from dbserver.contract import NEW_SERVER_VARIABLE
+from dbserver.contract import NEW_SERVER_VARIABLE, TAKE_OVER_VARIABLE
 from dbserver.docker import host
 from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
 from dbserver.identity import Known
+from dbserver.owner import Owner
 from dbserver.settings.model import Settings, load
 from infra import identity
 from tests.unit.fakes import Failed, Programs
 
 IMAGES = {name: Image(f"{name}:1", "sha256:1", "1") for name in ("postgres", "redis")}
 WHERE = {name: f"/data/db-server/{name}" for name in IMAGES}
+OURS = Owner("0a", "here:/srv/.state", "root")
+THEIRS = Owner("0b", "here:/srv/theirs/.state", "them")
 HERE = {name: Known(f"{name}-1", WHERE[name]) for name in IMAGES}
 
 
@@ -25,6 +29,8 @@ HERE = {name: Known(f"{name}-1", WHERE[name]) for name in IMAGES}
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     monkeypatch.setattr(identity, "STATE", tmp_path)
+    monkeypatch.setattr(identity, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(identity, "_ours", lambda *, make: OURS if make else replace(OURS, token=""))
     monkeypatch.setattr(remembered, "placed", Known)
     return tmp_path
 
@@ -33,7 +39,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Directory -> what was written into it of identities."""
     known: dict[str, str] = {}
-    monkeypatch.setattr(host, "write_files", lambda path, files, *_: known.update({path: "".join(files.values())}))
+    monkeypatch.setattr(host, "write_files", lambda path, files, *_: known.update({path: " ".join(files.values())}))
     return known
 
 
@@ -106,13 +112,16 @@ def test_the_data_of_both_servers_is_remembered_twice_and_redis_gets_a_word_of_i
     assert known["postgres"] == Known("7123", WHERE["postgres"])
     word = programs.started("--interactive")[0].stdin
     assert (known["redis"].identity, len(word)) == (word, 16)
-    assert written == {"/data/db-server/config/postgres": "7123", "/data/db-server/config/redis": word}
+    for server, of in (("postgres", "7123"), ("redis", word)):
+        assert written[f"/data/db-server/config/{server}"] == f"{of} {OURS}"
 
 
 @pytest.mark.usefixtures("programs")
 def test_nobody_is_asked_again_where_the_look_before_the_update_has_found_what_is_known(state: Path) -> None:
     remembered.write(state, "unit", HERE)
-    identity.remember(settings(), "unit", IMAGES, {name: Identity(f"{name}-1", f"{name}-1") for name in IMAGES})
+    identity.remember(
+        settings(), "unit", IMAGES, {name: Identity(f"{name}-1", f"{name}-1", str(OURS)) for name in IMAGES}
+    )
     assert remembered.read(state, "unit") == HERE
 
 
@@ -126,3 +135,34 @@ def test_a_server_that_does_not_tell_keeps_what_is_known_of_it_and_one_without_p
     identity.remember(settings(persistence="none"), "unit", IMAGES, {})
     assert remembered.read(state, "unit") == {"postgres": HERE["postgres"]}
     assert written == {}
+
+
+def test_servers_that_another_state_has_made_are_refused_together_with_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {"pg": Identity(owner=str(THEIRS)), "rd": Identity(owner=str(THEIRS)), "new": Identity()}
+    [text] = identity.strangers("unit", found)
+    assert "pg and rd of stack unit were made by another state, them's in here:/srv/theirs/.state" in text
+    assert "this one is in here:/srv/.state" in text
+    assert "--take-over" in text
+    monkeypatch.setenv(TAKE_OVER_VARIABLE, "yes")
+    assert identity.strangers("unit", found) == []
+
+
+@pytest.mark.parametrize(
+    "known", ["", "{", replace(OURS, token="0c"), replace(OURS, place="here:/moved/.state", user="them")], ids=str
+)
+def test_a_lost_and_a_moved_state_are_no_other_one(known: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_ours", lambda **_: OURS)
+    assert identity.strangers("unit", {"pg": Identity(owner=str(known))}) == []
+
+
+def test_the_state_that_takes_servers_over_is_noted_with_them(
+    state: Path, programs: Programs, written: dict[str, str]
+) -> None:
+    remembered.write(state, "unit", HERE)
+    for server in IMAGES:
+        programs.answer(f"docker exec --user {server}", f"identity {server}-1\nremembered {server}-1\nowner {THEIRS}\n")
+    theirs = {name: Identity(f"{name}-1", f"{name}-1", str(THEIRS)) for name in IMAGES}
+    identity.remember(settings(), "unit", IMAGES, theirs)
+    assert sorted(written.values()) == [f"postgres-1 {OURS}", f"redis-1 {OURS}"]

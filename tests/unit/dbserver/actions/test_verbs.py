@@ -50,11 +50,12 @@ def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         engine,
         "up",
-        lambda stack, _, *, disconnect, checkpoint, new: told.append(
+        lambda stack, _, *, disconnect, checkpoint, new, take_over: told.append(
             f"up {stack}"
             + " disconnecting" * disconnect
             + " without a checkpoint" * (not checkpoint)
             + " with other data" * new
+            + " of another state" * take_over
         ),
     )
     return told
@@ -140,6 +141,8 @@ def test_a_start_tells_the_update_what_it_may_do(programs: Programs, updates: li
     assert updates[-1] == "up unit without a checkpoint"
     start(DECLARED, lambda _: None, new=True)
     assert updates[-1] == "up unit with other data"
+    start(DECLARED, lambda _: None, take_over=True)
+    assert updates[-1] == "up unit of another state"
 
 
 def of_compose(server: str, **labels: str) -> dict[str, Any]:

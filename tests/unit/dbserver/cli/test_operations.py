@@ -190,7 +190,12 @@ def test_an_interrupted_restart_ends_with_1_and_no_stack_trace(
     ("verb", "module", "result", "besides"),
     [
         ("stop", stop, Stopped("dev", (), ()), {}),
-        ("start", start, Started(Status("dev", (server(),)), 1.0), {"checkpoint": True, "new": False}),
+        (
+            "start",
+            start,
+            Started(Status("dev", (server(),)), 1.0),
+            {"checkpoint": True, "new": False, "take_over": False},
+        ),
     ],
 )
 @pytest.mark.parametrize("flags", [(), ("--disconnect-applications",)], ids=["unasked", "on purpose"])
@@ -211,14 +216,16 @@ def test_applications_are_cut_off_on_purpose_only(
 def test_a_start_goes_without_backups_on_purpose_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called = answering(monkeypatch, start, "start", Started(Status("dev", (server(),)), 1.0))
     assert run("start", "--no-checkpoint") == 0
-    assert called[0][2] == {"override": False, "checkpoint": False, "new": False}
+    assert called[0][2] == {"override": False, "checkpoint": False, "new": False, "take_over": False}
 
 
 def test_a_start_begins_with_other_data_on_purpose_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called = answering(monkeypatch, start, "start", Started(Status("dev", (server(),)), 1.0))
     monkeypatch.setattr(start, "unchanged", lambda *_: pytest.fail("it is not asked whether something differs"))
     assert run("start", "--new-server") == 0
-    assert called[0][2] == {"override": False, "checkpoint": True, "new": True}
+    assert called[0][2] == {"override": False, "checkpoint": True, "new": True, "take_over": False}
+    assert run("start", "--take-over") == 0
+    assert called[1][2] == {"override": False, "checkpoint": True, "new": False, "take_over": True}
 
 
 # logs ---------------------------------------------------------------------------------
