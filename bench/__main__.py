@@ -1,4 +1,4 @@
-"""Run every measurement, print the tables, write docs/performance.md."""
+"""Run every measurement, or some, print the tables and write them into docs/performance.md."""
 
 import argparse
 import signal
@@ -10,7 +10,7 @@ from types import FrameType
 
 from bench import adopt, applications, archive, backups, guard, operations, report, start, status
 from bench.commands import MeasurementError
-from bench.figures import Table, render
+from bench.figures import Table
 from dbserver.errors import DbServerError
 from tools import machine
 from tools.steps import Steps
@@ -43,18 +43,17 @@ def main() -> int:
     # language host to end by one.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     facts = report.facts(Steps(sys.stderr, machine.here().cache / "logs"))
-    tables = []
     benches: dict[str, Callable[[int], list[Table]]] = {
         **BENCHES,
         "backups": partial(backups.measure, megabytes=chosen.megabytes),
         "archive": partial(archive.measure, megabytes=chosen.megabytes),
     }
     for name in chosen.only or benches:
-        for table in benches[name](chosen.rounds):
-            print(render(table), flush=True)
-            tables.append(table)
-    if not chosen.only:
-        report.write(chosen.page, report.page(chosen.rounds, tables, facts))
+        run = report.now(chosen.rounds)
+        topic = report.topic(run, benches[name](chosen.rounds))
+        print(topic, flush=True)
+        before = chosen.page.read_text() if chosen.page.exists() else ""
+        report.write(chosen.page, report.page(before, {name: topic}, list(benches), facts))
     return 0
 
 

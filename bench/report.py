@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,10 +19,10 @@ from tools.steps import Steps
 GIB = 1024**3
 PAGE = """# Performance
 
-Written by `python -m bench`; not to be edited. Medians, with the smallest and the largest in brackets, of {rounds}
-rounds in which the two sides take turns. A ratio is the quotient of two medians of the same run.
+Written by `python -m bench`; not to be edited. Medians, with the smallest and the largest in brackets, of rounds in
+which the two sides take turns. A ratio is the quotient of two medians of the same run.
 
-{tables}
+{topics}
 ## The machine
 
 {machine}
@@ -29,17 +31,49 @@ rounds in which the two sides take turns. A ratio is the quotient of two medians
 
     ./scripts/test.sh               # once: gets every part that is needed
     . tools/environment.sh
-    python -m bench --rounds {rounds}
+    python -m bench                 # or one part: --only start
 
 Run it as root on a machine that does nothing else. It uses names, ports and directories of its own, removes them
-afterwards, and writes this page.
+afterwards, and writes what it measured into this page.
 """
+# A topic reaches from its mark to the next one, or to the page's end.
+MARK = "<!-- {name} -->\n"
+TOPIC = re.compile(MARK.format(name=r"(\w+)") + r"\n(.*?)\n(?=<!--|## The machine)", re.DOTALL)
 
 
-def page(rounds: int, tables: Sequence[Table], facts: Mapping[str, str]) -> str:
-    """Return the page's text."""
+@dataclass(frozen=True)
+class Run:
+    """When and under what a topic was measured."""
+
+    rounds: int
+    date: str
+    commit: str
+    load: str
+
+    def __str__(self) -> str:
+        """Return the line over the topic's tables."""
+        times = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
+        return f"{self.date}, {times}, commit {self.commit}, load before the run (1, 5, 15 min) {self.load}."
+
+
+def now(rounds: int) -> Run:
+    """Return what a measurement that begins now is made under."""
+    load = ", ".join(f"{load:.2f}" for load in os.getloadavg())
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return Run(rounds, date, _said("git", "-C", str(machine.ROOT), "describe", "--always", "--dirty"), load)
+
+
+def topic(run: Run, tables: Sequence[Table]) -> str:
+    """Return what is measured together, as the page shows it."""
+    return "\n".join([f"{run}\n", *(render(table) for table in tables)])
+
+
+def page(before: str, measured: Mapping[str, str], names: Sequence[str], facts: Mapping[str, str]) -> str:
+    """Return the page's text: what was measured, and of the page before what was not."""
+    shown = {**dict(TOPIC.findall(before)), **measured}
+    topics = "\n".join(MARK.format(name=name) + f"\n{shown[name]}" for name in names if name in shown)
     described = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-    return PAGE.format(rounds=rounds, tables="\n".join(render(table) for table in tables), machine=described)
+    return PAGE.format(topics=topics, machine=described)
 
 
 def facts(log: Steps) -> dict[str, str]:
@@ -47,10 +81,8 @@ def facts(log: Steps) -> dict[str, str]:
     config = compose.configuration(log, machine.here())
     environment = {"DOCKER_CONFIG": str(config)} if config else {}
     return {
-        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "processor": f"{os.cpu_count()} cores, {platform.machine()}",
         "memory": f"{psutil.virtual_memory().total / GIB:.1f} GiB",
-        "load before the run (1, 5, 15 min)": ", ".join(f"{load:.2f}" for load in os.getloadavg()),
         "kernel": platform.release(),
         "Docker engine": _said("docker", "version", "--format", "{{.Server.Version}}"),
         "Docker client": _said("docker", "version", "--format", "{{.Client.Version}}"),
