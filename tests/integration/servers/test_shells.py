@@ -56,6 +56,9 @@ def test_an_unknown_application_is_named_with_the_known_ones(stack: Stack) -> No
 
 
 def test_the_logs_of_both_servers_come_in_the_order_of_time(stack: Stack) -> None:
+    # Of the stack's start nothing may be left among the last lines: other modules' tests have filled the log.
+    stack.psql("SELECT nothing_of_this_order")
+    stack.redis_admin("BGSAVE", "SCHEDULE")
     shown = stack.script("dbserver", "logs", "-n", "1000", "--format", "json").ok().out.splitlines()
     lines = [json.loads(line) for line in shown]
     schema = json.loads((ROOT / "docs" / "reference" / "schemas" / "logline-1.json").read_text())
@@ -63,7 +66,7 @@ def test_the_logs_of_both_servers_come_in_the_order_of_time(stack: Stack) -> Non
         validate(line, schema)
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
     assert {line["server"] for line in lines} == {"postgres", "redis"}
-    assert any("database system is ready to accept connections" in line["line"] for line in lines)
+    assert any("nothing_of_this_order" in line["line"] for line in lines)
 
 
 def test_the_log_of_one_server_is_cut_by_number_and_age(stack: Stack) -> None:
