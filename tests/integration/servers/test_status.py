@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from filelock import FileLock
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
+from dbserver import locks
 from tests.support.commands import run
 from tests.support.shown import SCHEMA, server
 from tests.support.stack import Stack
@@ -136,7 +136,7 @@ def test_it_needs_neither_pulumi_nor_its_state_and_waits_for_no_lock(lent: Stack
     state, away = lent.project / ".state", lent.project / ".state-away"
     state.rename(away)
     try:
-        with FileLock(state / "locks" / f"{lent.name}.lock"):
+        with locks.held(lent.name, "start"):
             lent.script("status.sh", env={**lent.env(), "PULUMI_HOME": "/nonexistent"}).ok()
     finally:
         shutil.rmtree(state)
