@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dbserver import contract
 from dbserver.docker import host
+from dbserver.docker.host import Identity
 
 MODE = 0o600
 MOUNTS = Path("/proc/self/mountinfo")
@@ -60,6 +62,27 @@ def placed(identity: str, directory: str) -> Known:
     except OSError:
         mount, device = "", ""
     return Known(identity, directory, mount, device)
+
+
+def mismatch(server: str, where: str, found: Identity, known: Known | None) -> str:
+    """Return what is there in place of the stack's data, and where that was last; nothing where it is the stack's.
+
+    What is remembered beside the data counts where nothing is `known`.
+    """
+    expected = known or (Known(found.remembered, where) if found.remembered else None)
+    if expected is None or found.found == expected.identity:
+        return ""
+    name = {contract.POSTGRES: "PostgreSQL"}.get(server, "Redis")
+    holds = f"holds the data of another {name} ({found.found})" if found.found else f"holds no data of this {name}"
+    return f"{where} {holds}; the stack's is {expected.identity}{_last_seen(where, expected)}"
+
+
+def _last_seen(where: str, known: Known) -> str:
+    if known.path != where:
+        return f", last in {known.path}: set dataDirectory back, or move the data while the servers are stopped"
+    if known.mount.strip("/"):
+        return f", on {known.device}, which was mounted on {known.mount}: look whether it is (findmnt {known.mount})"
+    return f": look whether its disk is mounted (findmnt --target {where})"
 
 
 def mounted(directory: str, table: str) -> tuple[str, str]:

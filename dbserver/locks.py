@@ -1,51 +1,110 @@
-"""One operation at a time on the servers of a stack."""
+"""One operation at a time on the servers of a stack, whichever checkout or user it comes from.
 
-import fcntl
+A lock is a name among this machine's sockets: the kernel gives it to one process, and takes it back with it.
+"""
+
+import errno
+import hashlib
 import os
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import TypeVar
 
+from dbserver.declared import ROOT
 from dbserver.errors import LockedError
 
 Result = TypeVar("Result")
+DOCKER = "unix:///var/run/docker.sock"
+OTHER = "another operation"
+PREFIX = b"\0db-server/"
+ANSWER_SECONDS = 1
+ANSWER_BYTES = 8192
+CREDENTIALS = "3i"  # process, user, group, as the kernel gives them
 
 
 @contextmanager
-def held(directory: Path, stack: str, verb: str) -> Iterator[None]:
-    """Hold the stack's lock. Raises LockedError at once, naming who holds it.
+def held(stack: str, verb: str) -> Iterator[None]:
+    """Hold the lock of a stack, or of `<stack>.<part>`. Raises LockedError at once, naming who holds it and where.
 
-    The kernel drops the lock with its process, so a killed one leaves none.
+    A killed process leaves none.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  a start with nothing to do must not wait for this import
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind(_address(stack))
+        except OSError as fault:
+            raise (_refused(stack) if fault.errno == errno.EADDRINUSE else fault) from None
+        lock.listen()
+        telling = Thread(target=_tell, args=(lock, f"{verb} (pid {os.getpid()})\n{ROOT}"), daemon=True)
+        telling.start()
+        try:
+            yield
+        finally:
+            # A thread that still waits in it would keep the socket, and the lock, after it is closed.
+            lock.shutdown(socket.SHUT_RDWR)
+            telling.join()
 
-    directory.mkdir(parents=True, exist_ok=True)
-    owner = directory / f"{stack}.owner"
-    lock = FileLock(directory / f"{stack}.lock", timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        who = owner.read_text().strip() if owner.exists() else "another operation"
-        raise LockedError(f"{who} is at work on stack {stack}", "wait until it has finished, then try again") from None
-    try:
-        owner.write_text(f"{verb} (pid {os.getpid()})\n")
-        yield
-    finally:
-        lock.release()
 
-
-def is_held(directory: Path, stack: str) -> bool:
+def is_held(stack: str) -> bool:
     """Return whether an operation is at work on the stack; nothing is taken from it."""
-    try:
-        with (directory / f"{stack}.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return _asked(stack) is not None
+
+
+def daemon(host: str) -> str:
+    """Return what tells a Docker daemon from others, given DOCKER_HOST: of a socket its file, whatever links to it."""
+    kind, _, path = (host or DOCKER).partition("://")
+    return os.path.realpath(path) if kind == "unix" else host
+
+
+def _address(stack: str) -> bytes:
+    # An address has 108 bytes at most, a stack's name and a path may be longer.
+    word = f"{daemon(os.environ.get('DOCKER_HOST', ''))}\n{stack}"
+    return PREFIX + hashlib.sha256(word.encode()).hexdigest().encode()
+
+
+def _refused(stack: str) -> LockedError:
+    who, _, where = (_asked(stack) or OTHER).partition("\n")
+    said = f"{who} is at work on stack {stack}" + (f", in {where}" if where else "")
+    return LockedError(said, "wait until it has finished, then try again")
+
+
+def _tell(lock: socket.socket, who: str) -> None:
+    """Tell everybody who asks who holds the lock, until it is given back."""
+    with suppress(OSError):
+        while True:
+            asking, _ = lock.accept()
+            with asking, suppress(OSError):
+                asking.sendall(os.fsencode(who))
+
+
+def _asked(stack: str) -> str | None:
+    """Return who holds a lock, and in a second line where; None where nobody does.
+
+    Anybody of this machine may hold such a name: what is told is cut, and cannot control a terminal.
+    """
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(ANSWER_SECONDS)
+        try:
+            asking.connect(_address(stack))
+        except ConnectionRefusedError:
+            return None
+        except (BlockingIOError, TimeoutError):
+            return OTHER
+        try:
+            told = asking.recv(ANSWER_BYTES).decode(errors="replace")
+        except OSError:
+            told = ""
+        lines = ["".join(filter(str.isprintable, line)) for line in told.split("\n")[:2]]
+        return "\n".join(lines) if lines[0] else f"{OTHER} (pid {_process(asking)})"
+
+
+def _process(asking: socket.socket) -> int:
+    """Return the process that listens, by the kernel's word: one that was stopped answers nothing."""
+    credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
+    return int(struct.unpack(CREDENTIALS, credentials)[0])
 
 
 def to_the_end(action: Callable[[], Result]) -> Result:

@@ -9,7 +9,7 @@ from dbserver.docker.host import Directory, Identity
 from dbserver.docker.images import Image
 from dbserver.docker.networks import Network
 from dbserver.docker.ports import Holder
-from dbserver.identity import Known
+from dbserver.identity import Known, mismatch
 from dbserver.owner import Owner
 
 FREE_BYTES = 1024 * 1024 * 1024
@@ -104,21 +104,9 @@ def strange(server: str, where: str, found: Identity, known: Known | None, *, ne
 
     `known` is what the stack remembers, `found` what is there and what is remembered beside it.
     """
-    expected = known or (Known(found.remembered, where) if found.remembered else None)
-    if new or expected is None or found.found == expected.identity:
-        return []
-    name = {contract.POSTGRES: "PostgreSQL"}.get(server, "Redis")
-    holds = f"holds the data of another {name} ({found.found})" if found.found else f"holds no data of this {name}"
+    said = "" if new else mismatch(server, where, found, known)
     way = f"for a server that begins with what is there: ./scripts/start.sh {contract.NEW_SERVER_FLAG}"
-    return [f"{where} {holds}; the stack's is {expected.identity}{_last_seen(where, expected)}; {way}"]
-
-
-def _last_seen(where: str, known: Known) -> str:
-    if known.path != where:
-        return f", last in {known.path}: set dataDirectory back, or move the data while the servers are stopped"
-    if known.mount.strip("/"):
-        return f", on {known.device}, which was mounted on {known.mount}: look whether it is (findmnt {known.mount})"
-    return ": look whether its disk is mounted (findmnt --target " + where + ")"
+    return [f"{said}; {way}"] if said else []
 
 
 def owned(stack: str, containers: Sequence[str], theirs: Owner, ours: Owner) -> list[str]:

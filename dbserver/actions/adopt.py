@@ -84,7 +84,7 @@ def adopt(wanted: Wanted, tell: Tell) -> Adopted:
     """
     began = time.monotonic()
     _require_engine()
-    with locks.held(engine.STATE / "locks", wanted.stack, "adopt"):
+    with locks.held(wanted.stack, "adopt"):
         record = records.read(_path(wanted.stack))
         if record and record.step != SWAPPING:
             told = f"an adoption of stack {wanted.stack} was begun, it is: {record.step}"
@@ -107,7 +107,7 @@ def adopt(wanted: Wanted, tell: Tell) -> Adopted:
 def undo(stack: str, tell: Tell) -> AdoptionUndone:
     """Start the old containers again, on the same data, and give roles and databases back what they had."""
     began = time.monotonic()
-    with locks.held(engine.STATE / "locks", stack, "adopt --undo"):
+    with locks.held(stack, "adopt --undo"):
         record = _required(stack)
         away, proved = _go_back(record, tell)
     return AdoptionUndone(stack, _away(record, away), proved, round(time.monotonic() - began, 1))
@@ -115,7 +115,7 @@ def undo(stack: str, tell: Tell) -> AdoptionUndone:
 
 def finish(stack: str) -> AdoptionFinished:
     """Remove the containers that were kept: there is no way back afterwards. The data and the backups stay."""
-    with locks.held(engine.STATE / "locks", stack, "adopt --finish"):
+    with locks.held(stack, "adopt --finish"):
         record = _required(stack)
         if record.step != ADOPTED:
             raise RefusedError(f"the adoption of stack {stack} is {record.step}", "adopt, or adopt --undo, first")
@@ -154,13 +154,13 @@ def _begin(planned: Plan, tell: Tell) -> Record:
 
 
 def _taking(planned: Plan, server: Server) -> Taking:
-    wanted, directory = planned.wanted, engine.STATE / "locks"
+    wanted = planned.wanted
     return Taking(
         postgres=server,
         redis=foreign(planned.found.redis.container, wanted.where.redis_password),
         kept=Store(*configuration.store(planned.text, configured.ROOT)),
         names=planned.names,
-        lock=lambda subject: locks.held(directory, f"{wanted.stack}.{subject}", "adopt"),
+        lock=lambda subject: locks.held(f"{wanted.stack}.{subject}", "adopt"),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.applications import Application
 from dbserver.applied.applications import applied
 from dbserver.backups import making
@@ -67,11 +67,10 @@ def drop(declared: Declared, name: str) -> Dropped:
     part of the last update, has clients or something elsewhere, DbServerError where the backup fails; then nothing is
     destroyed.
     """
-    directory = engine.STATE / "locks"
-    with locks.held(directory, declared.stack, "drop"):
+    with locks.held(declared.stack, "drop"):
         application = one(declared, name)
         found = _refused(declared, application)
-        with locks.held(directory, f"{declared.stack}.{name}", "drop"):
+        with locks.held(f"{declared.stack}.{name}", "drop"):
             backup = _backed_up(declared, application) if found.exists else ""
             _forget_kept(declared, name)
             _server(declared).query(access.drop(application), declared.admin)

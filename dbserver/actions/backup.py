@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.backups import (
     archive,
     everything,
@@ -75,7 +75,7 @@ def backup_redis(declared: Declared, wanted: redis_making.Wanted, at: str = "") 
     """
     kept = store(declared)
     redis(declared).answer()
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{redis_making.SUBJECT}", "backup --redis"):
+    with locks.held(f"{declared.stack}.{redis_making.SUBJECT}", "backup --redis"):
         if at:
             made = redis_moment.make(redis(declared), kept, at, wanted).backup
         else:
@@ -115,7 +115,7 @@ def redis(declared: Declared) -> RedisServer:
 
 
 def _made(declared: Declared, subject: str, make: Callable[[], Backup]) -> Backup:
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{subject}", "backup"):
+    with locks.held(f"{declared.stack}.{subject}", "backup"):
         return make()
 
 

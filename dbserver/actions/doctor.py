@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import psutil
 
-from dbserver import compose, contract, engine, validity
+from dbserver import compose, contract, engine, identity, validity
 from dbserver.archive.standing import standing
 from dbserver.backups import timers
 from dbserver.declared import ROOT, Declared
@@ -96,6 +96,7 @@ def _server(declared: Declared, server: str, container: Container | None) -> Ser
             differences=tuple(_had(partial(_differences, declared, server, container, image.result())) or ()),
             holders=tuple(holder.name for holder in (holders.result() if holders else None) or ()),
             place=place.result(),
+            known=identity.read(engine.STATE, declared.stack).get(server),
             certificate=valid.result() if valid else None,
         )
         return _with_answer(known, inside.result() if inside else None)
@@ -161,7 +162,8 @@ def _place(declared: Declared, known: Server, image: Image | None, *, serves: bo
         return examination.inside(known.name, known.server)
     name = known.container.image_id if known.container else image.name if image else ""
     path = contract.data_directory(declared.data_directory, known.server)
-    return examination.through_helper(name, known.server, path) if name else None
+    remembered = f"{contract.config_directory(declared.data_directory, known.server)}/{contract.IDENTITY_FILE}"
+    return examination.through_helper(name, known.server, path, remembered) if name else None
 
 
 def _looked_at(facts: Facts) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.backups import archive, choosing, filling, proof
 from dbserver.backups.archive import Archive
 from dbserver.backups.filling import Target
@@ -31,7 +31,7 @@ def drill(declared: Declared, application: str, text: str, jobs: int, identity: 
         raise UsageError(f"{text} is no backup of a database", "./scripts/dbserver backups")
     dump = archive.of(found, identity)
     began, moment = time.monotonic(), datetime.now(UTC)
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{found.manifest.subject}", "drill"):
+    with locks.held(f"{declared.stack}.{found.manifest.subject}", "drill"):
         fault = _fault(server, found, dump, moment, jobs)
     drilled = Drilled(
         stack=declared.stack,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.backups import evidence, retention
 from dbserver.backups.retention import Candidate, Decision, Rules
 from dbserver.backups.store import Backup, Store
@@ -55,7 +55,7 @@ def pin(declared: Declared, name: str, *, pinned: bool) -> Pinned:
     kept = Store(Path(declared.backup_directory))
     backup = kept.one(name)
     try:
-        with locks.held(engine.STATE / "locks", f"{declared.stack}.{backup.manifest.subject}", "pin"):
+        with locks.held(f"{declared.stack}.{backup.manifest.subject}", "pin"):
             kept.pin(backup, pinned=pinned)
     except OSError as fault:
         raise DbServerError(f"{backup.directory} cannot be written: {fault.strerror}", "look at its owner") from None
@@ -69,7 +69,7 @@ def _prune(declared: Declared, kept: Store, wanted: Wanted, subjects: Sequence[s
     rows, not_seen = _replaced(declared, subjects if alone else ())
     for subject in sorted({*subjects, *(row["application"] for row in rows)}):
         try:
-            with locks.held(engine.STATE / "locks", f"{declared.stack}.{subject}", "prune"):
+            with locks.held(f"{declared.stack}.{subject}", "prune"):
                 judged += _backups(kept, subject, wanted)
                 databases += _databases(declared, subject, wanted) if not not_seen else []
         except (DbServerError, OSError) as ended:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dbserver import engine, locks, moment
+from dbserver import locks, moment
 from dbserver.archive import recovering
 from dbserver.archive.recovering import Way
 from dbserver.backups import filling, making
@@ -25,7 +25,7 @@ def bring_back(
     reach there, or the database did not exist then.
     """
     application = one(declared, name)
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.moment", VERB):
+    with locks.held(f"{declared.stack}.moment", VERB):
         way = recovering.find(declared, at, before)
         tell(f"a throwaway server is recovered to {way.words}, from the base backup of {_begun(way)}")
         with recovering.recovered(declared, way, tell, stays=False) as past:
@@ -34,7 +34,7 @@ def bring_back(
             tell(f"reached: the last transaction of {moment.written(past.reached)}; backing up {application.database}")
             note = f"from the archive, as of {way.words}"
             wanted = Wanted(application.database, name, note=note, jobs=jobs, moment=past.reached)
-            with locks.held(engine.STATE / "locks", f"{declared.stack}.{wanted.subject}", VERB):
+            with locks.held(f"{declared.stack}.{wanted.subject}", VERB):
                 return making.make(
                     past.server, Store(Path(declared.backup_directory), declared.backup_recipients), wanted
                 )

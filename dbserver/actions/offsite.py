@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import engine, locks
+from dbserver import locks
 from dbserver.backups import retention
 from dbserver.backups.manifest import ManifestError
 from dbserver.backups.retention import Candidate, Decision, Rules
@@ -127,7 +127,7 @@ def fetch(declared: Declared, name: str, identity: Path) -> OffsiteFetched:
     began, kept = time.monotonic(), Store(Path(declared.backup_directory))
     with _depot(declared) as depot:
         copy = fetching.chosen(depot, name)
-        with locks.held(engine.STATE / "locks", f"{declared.stack}.{copy.subject}", "offsite fetch"):
+        with locks.held(f"{declared.stack}.{copy.subject}", "offsite fetch"):
             found = fetching.fetch(depot, copy, identity, kept)
     seconds = round(time.monotonic() - began, 2)
     return OffsiteFetched(declared.stack, found.id, str(found.directory), found.manifest.size, seconds)
@@ -261,7 +261,7 @@ def _depot(declared: Declared) -> Iterator[Depot]:
 
 @contextmanager
 def _held(declared: Declared, verb: str) -> Iterator[None]:
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.offsite", verb):
+    with locks.held(f"{declared.stack}.offsite", verb):
         yield
 
 

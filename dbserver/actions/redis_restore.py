@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbserver import contract, engine, locks, moment, registry
+from dbserver import contract, locks, moment, registry
 from dbserver.backups import choosing, proof, redis_filling, redis_making, redis_moment
 from dbserver.backups.store import Backup, Store
 from dbserver.declared import Declared
@@ -162,7 +162,7 @@ def _losses(live: dict[str, int], backup: Backup) -> tuple[Loss, ...]:
 
 @contextmanager
 def _held(declared: Declared) -> Iterator[None]:
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{redis_making.SUBJECT}", "restore --redis"):
+    with locks.held(f"{declared.stack}.{redis_making.SUBJECT}", "restore --redis"):
         yield
 
 

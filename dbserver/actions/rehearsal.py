@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import engine, locks, major
+from dbserver import locks, major
 from dbserver.backups import everything, moving
 from dbserver.backups.filling import Target
 from dbserver.backups.moving import Database
@@ -24,7 +24,7 @@ def rehearse(declared: Declared, wanted: Wanted, tell: Callable[[str], None]) ->
     """Restore the newest backup of every database into a throwaway server, compare, remove it; keep the evidence."""
     began = time.monotonic()
     planned = major.plan(declared, wanted)
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{VERB}", "upgrade --rehearse"):
+    with locks.held(f"{declared.stack}.{VERB}", "upgrade --rehearse"):
         major.clean_up(declared, planned.image)
         major.forget_evidence(declared)
         with major.new_server(declared, planned.image, beside.REHEARSAL) as new:
@@ -69,7 +69,7 @@ def _rehearsed(
     if backup:
         lacking = moving.missing(new, [entry["name"] for entry in backup.manifest.properties["extensions"]])
         try:
-            with locks.held(engine.STATE / "locks", f"{declared.stack}.{each.wanted.subject}", "upgrade --rehearse"):
+            with locks.held(f"{declared.stack}.{each.wanted.subject}", "upgrade --rehearse"):
                 target = Target(f"rehearsal_{int(time.time() * 1000)}", each.name, moving.SESSION)
                 newer = moving.fill(new, backup, target, wanted.jobs, wanted.identity)
         except DbServerError as refused:

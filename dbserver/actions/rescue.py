@@ -52,7 +52,7 @@ def rescue(wanted: Wanted, tell: Tell) -> Rescued:
     One that was interrupted goes on where it is run again.
     """
     began = time.monotonic()
-    with locks.held(engine.STATE / "locks", wanted.stack, VERB):
+    with locks.held(wanted.stack, VERB):
         with targets.opened(wanted.place) as target:
             depot = Depot(target, wanted.stack, wanted.place)
             names = _newest(depot)

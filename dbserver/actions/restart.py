@@ -5,7 +5,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from dbserver import clients, contract, engine, gap, locks
+from dbserver import clients, contract, gap, locks
 from dbserver.declared import Declared
 from dbserver.docker import containers
 from dbserver.errors import NotRunningError
@@ -27,7 +27,7 @@ def restart(declared: Declared, names: Collection[str], *, override: bool) -> Re
     NotRunningError for a container that does not exist.
     """
     began = time.monotonic()
-    with locks.held(engine.STATE / "locks", declared.stack, "restart"):
+    with locks.held(declared.stack, "restart"):
         _refuse_missing(declared, names)
         connected = clients.refuse(declared.servers(names), override=override)
         away = _restart(declared, names)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.applications import Application
 from dbserver.backups import archive, besides, choosing, filling, foreign, proof, swapping, taking
 from dbserver.backups.filling import Target
@@ -166,7 +166,7 @@ def losses(live: filling.Rows, backup: filling.Rows) -> tuple[Loss, ...]:
 @contextmanager
 def _held(declared: Declared, application: Application, verb: str) -> Iterator[None]:
     """Hold the application's lock, and remove what a run that is gone left half-done."""
-    with locks.held(engine.STATE / "locks", f"{declared.stack}.{application.name}", verb):
+    with locks.held(f"{declared.stack}.{application.name}", verb):
         server = _server(declared)
         rows: list[Mapping[str, Any]] = json.loads(
             server.query(swap.REGISTRY + swap.registered(application.name), declared.admin)

@@ -22,7 +22,7 @@ def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None
     """
     began = time.monotonic()
     applied = record.read(declared.stack)
-    if not applied or locks.is_held(engine.STATE / "locks", declared.stack):
+    if not applied or locks.is_held(declared.stack):
         return None
     try:
         reached, seen = _looked(declared)
@@ -58,7 +58,7 @@ def start(
 
     began = time.monotonic()
     engine.require()
-    with locks.held(engine.STATE / "locks", declared.stack, "start"):
+    with locks.held(declared.stack, "start"):
         record.forget(declared.stack)
         updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new, take_over=take_over)
         reached, seen = _looked(declared)

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute, validity
+from dbserver import contract, engine, execute, identity, validity
 from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
 from dbserver.declared import Declared
 from dbserver.docker import containers, images, rendered, usage
 from dbserver.docker.containers import Container
+from dbserver.docker.host import parse_identity
 from dbserver.docker.images import Local
 from dbserver.docker.usage import Usage
 from dbserver.errors import CommandError, DbServerError
@@ -71,8 +72,7 @@ def heard(declared: Declared, questions: Mapping[str, str]) -> tuple[Status, Hea
             if container is None:
                 servers.append(_missing(declared, server))
                 continue
-            drift = _differences(declared, server, container, known_images.get(server, Local()))
-            known = _server(server, container, UNDERSTAND[server](container.name, said[server].result()), drift)
+            known = _known(declared, server, container, said[server].result(), known_images.get(server, Local()))
             servers.append(replace(known, certificate=certified[server].result() if server in certified else None))
         scheduled = timers.read(declared.stack, datetime.now().astimezone())
         state = Status(
@@ -106,6 +106,16 @@ def _missing(declared: Declared, server: str) -> ServerStatus:
         server, name, state="missing", health="", answers="", version="", address=_address(server, name), published="",
         image="", data="", fault=f"container {name} does not exist",
     )  # fmt: skip
+
+
+def _known(declared: Declared, server: str, container: Container, said: Finished, image: Local) -> ServerStatus:
+    answer, drift = UNDERSTAND[server](container.name, said), _differences(declared, server, container, image)
+    known = _server(server, container, answer, drift)
+    if not known.answers or (known.redis and known.redis.persistence == "none"):
+        return known  # a Redis that keeps nothing has no data to take for another's
+    remembered = identity.read(engine.STATE, declared.stack).get(server)
+    strange = identity.mismatch(server, known.data, parse_identity(said.stdout), remembered)
+    return replace(known, data_fault=strange)
 
 
 def _server(server: str, container: Container, said: Answer, drift: tuple[str, ...]) -> ServerStatus:

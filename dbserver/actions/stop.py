@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from dbserver import clients, engine, locks
+from dbserver import clients, locks
 from dbserver.declared import Declared
 from dbserver.docker import containers
 from dbserver.results.servers import Stopped
@@ -13,7 +13,7 @@ def stop(declared: Declared, *, override: bool = False) -> Stopped:
 
     Raises RefusedError while application containers are connected, unless `override`.
     """
-    with locks.held(engine.STATE / "locks", declared.stack, "stop"):
+    with locks.held(declared.stack, "stop"):
         clients.refuse(declared.servers(), override=override)
         found = containers.inspect(list(declared.containers.values()))
         going = [name for name, container in found.items() if container.state in ("running", "restarting", "paused")]

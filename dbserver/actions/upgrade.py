@@ -78,8 +78,7 @@ def roll_back(declared: Declared, image_name: str, how: How, tell: Tell) -> Upgr
 
 @contextmanager
 def _held(declared: Declared) -> Iterator[None]:
-    directory = engine.STATE / "locks"
-    with locks.held(directory, declared.stack, VERB), locks.held(directory, f"{declared.stack}.{VERB}", VERB):
+    with locks.held(declared.stack, VERB), locks.held(f"{declared.stack}.{VERB}", VERB):
         yield
 
 
@@ -140,7 +139,7 @@ def _subjects(declared: Declared, plan: Plan) -> Iterator[None]:
     """Hold the locks of everything that is backed up: nothing else works on it meanwhile."""
     with ExitStack() as held:
         for subject in [everything.SUBJECT, *(each.wanted.subject for each in plan.databases)]:
-            held.enter_context(locks.held(engine.STATE / "locks", f"{declared.stack}.{subject}", VERB))
+            held.enter_context(locks.held(f"{declared.stack}.{subject}", VERB))
         yield
 
 

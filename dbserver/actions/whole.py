@@ -75,7 +75,7 @@ def _held(declared: Declared) -> Iterator[None]:
     subjects = [making.Wanted(database, name).subject for name, (database, _) in declared.applications.items()]
     with ExitStack() as held:
         for name in ("", ".moment", f".{everything.SUBJECT}", *(f".{subject}" for subject in subjects)):
-            held.enter_context(locks.held(engine.STATE / "locks", f"{declared.stack}{name}", VERB))
+            held.enter_context(locks.held(f"{declared.stack}{name}", VERB))
         yield
 
 

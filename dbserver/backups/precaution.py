@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import contract, engine, locks
+from dbserver import contract, locks
 from dbserver.backups import archive, evidence, making, proof, redis_making
 from dbserver.backups.store import Backup, Store
 from dbserver.docker.containers import Container
@@ -107,7 +107,7 @@ def _redis(container: Container, known: Precaution) -> list[Backup]:
 def _proved(
     known: Precaution, subject: str, make: Callable[[Store], Backup], structure: Callable[[Backup], Sequence[str]]
 ) -> Backup:
-    with locks.held(engine.STATE / "locks", f"{known.stack}.{subject}", "start"):
+    with locks.held(f"{known.stack}.{subject}", "start"):
         made = make(Store(known.backups, known.recipients))
     faults = proof.differences(made) or structure(made)
     evidence.note(made, faults)

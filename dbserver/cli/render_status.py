@@ -66,6 +66,7 @@ def _facts(facts: Iterator[tuple[str, str | Text]]) -> Table:
 def _known(server: ServerStatus) -> Iterator[tuple[str, str | Text]]:
     yield "state", _state(server)
     yield "why", Text(server.fault, "red")
+    yield "data", Text(server.data_fault, "red")
     if server.postgres:
         yield from _postgres(server.postgres)
     if server.redis:

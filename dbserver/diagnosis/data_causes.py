@@ -6,6 +6,8 @@ from dbserver import contract
 from dbserver.diagnosis.cause import BY_SERVER, FAULT, NOT_RUNNING, SET, START, WARNING, Cause, Check, Seen, each, of
 from dbserver.diagnosis.container_causes import HIDDEN_BY_STATE, down
 from dbserver.diagnosis.facts import Facts, Place, Server
+from dbserver.identity import mismatch
+from dbserver.redis.settings import persistence_of
 from dbserver.units import MIB, size
 
 # PostgreSQL's log grows by files of 16 MB and recycles a handful: with less it stops within minutes.
@@ -60,6 +62,15 @@ def _other_version(facts: Facts, server: Server) -> Iterator[Seen]:
         yield Seen(f"{what}, the image is {server.image_major}", (), {"version": place.version})
 
 
+def _not_the_stacks(facts: Facts, server: Server) -> Iterator[Seen]:
+    if server.redis and persistence_of({"appendonly": "", "save": "", **server.redis.settings}) == "none":
+        return  # it keeps nothing that could be another's
+    if server.place and server.container:
+        what = mismatch(server.server, directory(facts, server), server.place.identity, server.known)
+        if what:
+            yield Seen(what)
+
+
 def _read_only(facts: Facts, server: Server) -> Iterator[Seen]:
     place = server.place
     if place and place.exists and place.read_only:
@@ -95,11 +106,17 @@ CAUSES = (
           "The data directory is gone or empty: its file system is not mounted, or somebody moved it. A server that"
           " starts there begins EMPTY, so start only once the data is back.",
           f"sudo mount -a && sudo ls -A {{data}} | grep . && {START}", each(_missing),
-          (*NOT_SERVING, "data-other-owner", "declared-differs")),
+          (*NOT_SERVING, "data-other-owner", "data-not-the-stacks", "declared-differs")),
     Cause("data-other-owner", NOT_RUNNING, "both", FAULT,
           "The data belongs to another user than the server runs as: copied, or restored as another user.",
           "sudo chown -R {uid} {data} && docker restart --time 60 {container}", each(_other_owner),
           (*NOT_SERVING, "redis-persistence-fails")),
+    Cause("data-not-the-stacks", BY_SERVER, "both", FAULT,
+          "The data is not what the stack's last update left: the file system with it is not mounted, and a new, empty"
+          " server began in its place, or another server's data was put there. What is written now is not in the"
+          " stack's data. Where what is there is right, on purpose: `./scripts/start.sh --new-server`.",
+          f"sudo mount -a && docker restart --time 60 {{container}} && {START}", each(_not_the_stacks),
+          ("application-missing", "database-unknown", "password-wrong")),
     Cause("data-other-version", NOT_RUNNING, "postgres", FAULT,
           "The data was written by another major version than the image has; PostgreSQL refuses it.",
           f"{SET} 'db-server:postgres.image' postgres:{{version}} && {START}", of(_other_version, "postgres"),

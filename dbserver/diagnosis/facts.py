@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from dbserver.declared import Declared
 from dbserver.docker.containers import Container
+from dbserver.docker.host import Identity
+from dbserver.identity import Known
 from dbserver.results.archive import Archive
 from dbserver.results.copies import OffsiteState
 from dbserver.results.schedule import Schedule
@@ -32,6 +34,7 @@ class Place:
     memory_available: int = 0
     swap: int = 0
     killed: int = 0
+    identity: Identity = field(default_factory=Identity)
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Server:
     """One server from outside, and from inside where it answered; else `refusal` is what it said.
 
     `log` are the lines since its start, of ten minutes at most; `up_seconds` is None where it does not run.
-    `certificate` is there where it speaks TLS.
+    `certificate` is there where it speaks TLS, `known` where it is remembered which data the server has.
     """
 
     server: str
@@ -167,6 +170,7 @@ class Server:
     postgres: Postgres | None = None
     redis: Redis | None = None
     certificate: Validity | None = None
+    known: Known | None = None
 
 
 @dataclass(frozen=True)

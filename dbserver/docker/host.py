@@ -17,13 +17,14 @@ from dbserver import contract, execute
 
 HELPER_SECONDS = 120
 
-# Prints which data a directory holds, and what a file remembers of it; works in a server's container as well.
+# Prints which data a directory holds, and what a file remembers of it; works in a server's container as well. With one
+# program for all: every status waits for it.
 IDENTITY_OF = r"""
-if [ -f "$1/global/pg_control" ]; then echo "identity $(od -An -tu8 -N8 "$1/global/pg_control" | tr -d ' ')"
-elif [ -f "$1/MARK" ]; then echo "identity $(cat "$1/MARK")"; fi
-if [ -f "$2" ]; then echo "remembered $(cat "$2")"; fi
-owner=$(dirname "$2")/OWNER
-if [ -f "$owner" ]; then echo "owner $(cat "$owner")"; fi
+if [ -f "$1/global/pg_control" ]; then echo identity $(od -An -tu8 -N8 "$1/global/pg_control")
+elif [ -f "$1/MARK" ]; then line=; IFS= read -r line <"$1/MARK"; echo "identity $line"; fi
+if [ -f "$2" ]; then line=; IFS= read -r line <"$2"; echo "remembered $line"; fi
+owner=${2%/*}/OWNER
+if [ -f "$owner" ]; then line=; IFS= read -r line <"$owner"; printf 'owner %s\n' "$line"; fi
 """.replace("MARK", contract.IDENTITY_FILE).replace("OWNER", contract.OWNER_FILE)
 # Works in the helper: a directory's owner, version files, free bytes, and who
 # works in it. The image's own program says what its Redis cannot read, and the

@@ -1,4 +1,4 @@
-"""What a container uses: memory, kills for lack of it, disk and inodes. Pure.
+"""What a container uses: memory, kills for lack of it, disk and inodes; and which data it has. Pure.
 
 Asked inside the container, in the same command that asks its server: starting
 a command there costs more than all that it does.
@@ -7,6 +7,9 @@ a command there costs more than all that it does.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from dbserver import contract
+from dbserver.docker.host import IDENTITY_OF
 
 # Both versions of the kernel's control groups; what a machine does not have is silent.
 MEMORY_FILES = (
@@ -18,6 +21,10 @@ ANSWER_SECONDS = 10
 OUTSIDE = 4
 
 FIGURES = """\
+identity() {{
+{identity}
+}}
+identity {directory} {remembered} 2>/dev/null
 stat -fc 'disk %S %b %a %c %d' {directory} 2>/dev/null
 cd /sys/fs/cgroup 2>/dev/null && grep -sE '^(oom_kill |(total_)?inactive_file |[0-9]+$)' {files}
 exec timeout {seconds} "$@"
@@ -37,12 +44,18 @@ class Usage:
     inodes_free: int | None = None
 
 
-def before(argv: Sequence[str], directory: str) -> list[str]:
-    """Return a `docker exec -i CONTAINER ...` that first prints the container's figures.
+def before(argv: Sequence[str], server: str) -> list[str]:
+    """Return a `docker exec -i CONTAINER ...` that first prints the container's figures and the identity of its data.
 
     What does not answer is ended in there: ending the client outside would leave it behind.
     """
-    script = FIGURES.format(directory=directory, files=" ".join(MEMORY_FILES), seconds=ANSWER_SECONDS)
+    script = FIGURES.format(
+        identity=IDENTITY_OF.strip(),
+        directory=contract.INNER_DATA[server],
+        remembered=f"{contract.INNER_CONFIG[server]}/{contract.IDENTITY_FILE}",
+        files=" ".join(MEMORY_FILES),
+        seconds=ANSWER_SECONDS,
+    )
     return [*argv[:OUTSIDE], "sh", "-c", script, "sh", *argv[OUTSIDE:]]
 
 

@@ -30,8 +30,7 @@ QUESTION += swap.registered() + "\\endif\n"
 
 def ask(container: str, admin: str) -> list[str]:
     """Return the command that takes QUESTION on standard input, and prints the container's figures first."""
-    data = contract.INNER_DATA[contract.POSTGRES]
-    return usage.before(commands.psql(container, admin, "postgres"), data)
+    return usage.before(commands.psql(container, admin, "postgres"), contract.POSTGRES)
 
 
 def parse(printed: str) -> tuple[str, PostgresUse] | None:

@@ -20,7 +20,7 @@ WRITES = {
 def ask(container: str, admin: str) -> list[str]:
     """Return the command that takes QUESTION on standard input, and prints the container's figures first."""
     asked = commands.list_left_over(commands.cli(container, admin))
-    return usage.before(asked, contract.INNER_DATA[contract.REDIS])
+    return usage.before(asked, contract.REDIS)
 
 
 def parse(printed: str) -> tuple[str, RedisUse] | None:

@@ -82,6 +82,7 @@ class ServerStatus:
     from the container's start, `restarts` are those that Docker made by itself. `memory_used_bytes` leaves out what
     the kernel can drop; a limit of None is none. `disk_...` and `inodes_free` are of the data directory's file system.
     `differences` are what of the container is not as declared. `certificate` is there where it speaks TLS.
+    `data_fault` is why the data that it serves is not the stack's, empty where it is or nothing is known.
     """
 
     server: str
@@ -107,12 +108,13 @@ class ServerStatus:
     postgres: PostgresUse | None = None
     redis: RedisUse | None = None
     certificate: Validity | None = None
+    data_fault: str = ""
 
     @property
     def well(self) -> bool:
-        """True where the server answered, its health check does not say otherwise, and its certificate is valid."""
+        """True where it answered from the stack's data, no health check is against it, and its certificate valid."""
         certified = self.certificate is None or self.certificate.well
-        return bool(self.answers) and self.health != "unhealthy" and certified
+        return bool(self.answers) and self.health != "unhealthy" and certified and not self.data_fault
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ TRIED = b"blat"
 PROGRAMS = ("pg_dump", "pg_restore", "pg_dumpall", "vacuumdb", "psql")
 # Of the daemon, which outlives the commands that start it.
 DAEMONS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "docker-proxy")
-# What commands write as they run, and what they render; in the state's directory the state and the locks stay.
+# What commands write as they run, and what they render; in the state's directory the state stays.
 CHANGING = ("backups", ".state", "__pycache__")
 
 

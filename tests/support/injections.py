@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbserver import contract
 from dbserver.units import MIB
 from tests.support.commands import run
 from tests.support.stack import Stack
@@ -242,6 +243,16 @@ def data_back(stack: Stack) -> None:
     docker("start", stack.redis)
 
 
+def other_mark(stack: Stack) -> None:
+    mark = stack.data / "redis" / contract.IDENTITY_FILE
+    shutil.copy2(mark, stack.directory / "kept.mark")
+    mark.write_text("another\n")
+
+
+def mark_back(stack: Stack) -> None:
+    (stack.data / "redis" / contract.IDENTITY_FILE).write_text((stack.directory / "kept.mark").read_text())
+
+
 def other_version(version: str) -> Act:
     def act(stack: Stack) -> None:
         docker("stop", "-t", "60", stack.postgres)
@@ -271,6 +282,7 @@ DATA = [
     Injection("data-read-only", read_only, calm=restart("postgres")),
     Injection("data-missing", data_away, data_back),
     Injection("data-other-owner", lambda s: run("chown", "-R", "4711", str(s.data / "redis")).ok()),
+    Injection("data-not-the-stacks", other_mark, mark_back),
     Injection("data-other-version", other_version("15"), other_version("17")),
     Injection("checksum-failures", damage, sql("DROP TABLE damaged", "SELECT pg_stat_reset()", database="dbadmin")),
 ]

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dbserver import declared, engine, readiness
+from dbserver import declared, engine, locks, readiness
 from dbserver.cli import main as cli
 from dbserver.contract import DISCONNECT_VARIABLE, NEW_SERVER_VARIABLE, TAKE_OVER_VARIABLE
 from dbserver.offsite import setup
@@ -31,7 +32,14 @@ def _nothing_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module, name in ((subprocess, "run"), (subprocess, "Popen"), (os, "system"), (os, "posix_spawn")):
         monkeypatch.setattr(module, name, refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    # The locks of this test alone: others of the same names are tested at the same time.
+    ours, connect = b"\0unit/" + uuid.uuid4().hex.encode(), socket.socket.connect
+    monkeypatch.setattr(locks, "PREFIX", ours)
+
+    def locks_only(sock: socket.socket, address: Any) -> None:
+        return connect(sock, address) if str(address).startswith(str(ours)[:-1]) else refuse(address)
+
+    monkeypatch.setattr(socket.socket, "connect", locks_only)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
 
 
@@ -52,7 +60,7 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project's state: locks and evidence."""
+    """The project's state: evidence, and what is known of the servers."""
     monkeypatch.setattr(engine, "STATE", tmp_path)
     return tmp_path
 

@@ -109,6 +109,7 @@ NOWHERE = {
         "sudo timedatectl set-ntp true", "sudo sysctl -w vm.overcommit_memory=1",
         "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
         "sudo mount -a && sudo ls -A <data> | grep . && ./scripts/start.sh --stack <stack>",
+        "sudo mount -a && docker restart --time 60 <container> && ./scripts/start.sh --stack <stack>",
     ), "it changes the machine for everybody on it"),
     "docker exec <container> sh -c 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password)"
     """ exec redis-cli --user <admin> "$@"' sh""": "the beginning of the commands with <redis-cli>, which are run",

@@ -134,6 +134,19 @@ def test_the_servers_of_another_stack_are_not_taken_over(running: Stack, make_st
     assert running.ids() == ids
 
 
+def test_a_clone_with_a_state_of_its_own_does_not_take_the_servers_over(running: Stack, tmp_path: Path) -> None:
+    clone = Stack(tmp_path, name=running.name, config=dict(running.config))
+    ids = running.ids()
+    clone.pulumi("stack", "init", clone.name).ok()
+    for done in (clone.pulumi("preview"), clone.start()):
+        assert done.code != 0, done.text
+        assert f"{running.postgres} and {running.redis} of stack {running.name} were made by another state" in done.text
+        assert f"{running.project / '.state'}; this one is in " in done.text
+        assert "./scripts/start.sh --take-over" in done.text
+    assert done.code == 5, done.text
+    assert running.ids() == ids
+
+
 @pytest.mark.full
 def test_another_name_for_the_administrator_of_existing_data_is_refused(running: Stack) -> None:
     ids = running.ids()

@@ -27,14 +27,20 @@ SCRIPT = "FROM {image}\nRUN mkdir -p /docker-entrypoint-initdb.d && echo {script
 Ask = Callable[[str], str]
 
 
+def planned(root: Path, image: str) -> ContainerPlan:
+    """Return a server's plan, its files written."""
+    name = f"{process_name()}-cluster-{next(_numbers)}"
+    names = Names(str(root), str(root / "backups"), "none", "dbadmin", name)
+    files = {"postgresql.conf": settings.render({}), settings.HBA_FILE: settings.render_hba("dbadmin", [])}
+    host.write_files(contract.config_directory(str(root), contract.POSTGRES), files, image)
+    return container_plan(contract.POSTGRES, names, name, image, 5432, 0)
+
+
 @contextmanager
 def new_cluster(root: Path, image: str, major: str) -> Iterator[Ask]:
     """Make a cluster as before the stack's first start, run a server on it, and yield what asks it."""
-    name = f"{process_name()}-cluster-{next(_numbers)}"
-    names = Names(str(root), str(root / "backups"), "none", "dbadmin", name)
-    plan = container_plan(contract.POSTGRES, names, name, image, 5432, 0)
-    files = {"postgresql.conf": settings.render({}), settings.HBA_FILE: settings.render_hba("dbadmin", [])}
-    host.write_files(contract.config_directory(str(root), contract.POSTGRES), files, image)
+    plan = planned(root, image)
+    name = plan.name
     initialising.initialise(plan, major)
     try:
         run(*_serving(plan)).ok()

@@ -1,12 +1,17 @@
 """Every verb while the daemon, a server, Pulumi or the lock is missing: true exit codes, words that help."""
 
 import json
-import signal
+import os
+import pwd
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from jsonschema import validate
 
+from dbserver import locks
 from dbserver.cli import main  # noqa: F401  importing it adds the verbs
 from dbserver.cli.options import commands
 from tests.support.commands import run
@@ -16,6 +21,15 @@ from tests.support.stack import Stack
 from tests.unit.dbserver.preview.expected import DIRECTORY as RECORDED
 
 APPLICATION = "shop"
+NOBODY = pwd.getpwnam("nobody").pw_uid
+# An operation of another checkout that is at work until it is killed.
+HOLDER = """
+import os, sys
+from dbserver import locks
+with locks.held(sys.argv[1], "restore"):
+    print("held by", os.geteuid(), flush=True)
+    sys.stdin.read()
+"""
 DONE, USAGE, UNHEALTHY, LOCKED, REFUSED = 0, 2, 3, 4, 5
 ARGUMENTS = {
     "info": [APPLICATION], "env": [APPLICATION], "drop": [APPLICATION, "--confirm", APPLICATION],
@@ -51,6 +65,12 @@ LOCKING = {"start": LOCKED, "stop": LOCKED, "restart": LOCKED, "drop": LOCKED, "
 @pytest.fixture(scope="module")
 def stack(lent: Lent) -> Lent:
     return lent.admit({"name": APPLICATION, "poolSize": 2})
+
+
+def somebody(*argv: str) -> list[str]:
+    """Return a command of another person's, who may read the interpreter of the machine's administrator."""
+    reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *reads, *argv]
 
 
 def judge(stack: Stack, verb: str, expected: int, **environment: str) -> None:
@@ -119,10 +139,29 @@ def test_operations_need_no_pulumi(stack: Stack, verb: str, tmp_path: Path) -> N
 
 def test_while_another_operation_is_at_work_only_what_changes_the_servers_waits(stack: Stack) -> None:
     run("docker", "start", stack.postgres, stack.redis).ok()
-    holder = stack.popen("flock", str(stack.project / ".state" / "locks" / f"{stack.name}.lock"), "sleep", "120")
-    try:
-        stack.until(lambda: stack.script("dbserver", "stop").code == LOCKED, 20, what="the lock")
+    with locks.held(stack.name, "upgrade"):  # of another checkout, which is this test's
         for verb, expected in {**LOCKING, "status": DONE, "list": DONE}.items():
             judge(stack, verb, expected)
+        told = f"upgrade (pid {os.getpid()}) is at work on stack {stack.name}, in {ROOT}"
+        assert told in stack.script("dbserver", "stop").err
+
+
+def test_users_with_clones_of_their_own_exclude_each_other_until_one_is_killed(stack: Stack, tmp_path: Path) -> None:
+    run("docker", "start", stack.postgres, stack.redis).ok()
+    stack.until(lambda: not stack.sql_fails(), 60)
+    shutil.copytree(stack.project / "dbserver", tmp_path / "dbserver")
+    argv = somebody("env", f"PYTHONPATH={tmp_path}", sys.executable, "-c", HOLDER, f"{stack.name}.{APPLICATION}")
+    with locks.held(f"{stack.name}.{APPLICATION}", "backup"):
+        refused = run(*argv, cwd="/")
+        assert f"LockedError: backup (pid {os.getpid()}) is at work" in refused.err
+    holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == f"held by {NOBODY}\n"
+        ended = stack.script("dbserver", "backup", APPLICATION)
+        assert ended.code == LOCKED, ended.text
+        assert f"restore (pid {holder.pid}) is at work on stack {stack.name}.{APPLICATION}, in {tmp_path}" in ended.err
     finally:
-        stack.blow(holder, signal.SIGKILL)
+        holder.kill()
+        holder.communicate()
+    stack.script("dbserver", "backup", APPLICATION).ok()

@@ -163,7 +163,7 @@ def test_what_no_rule_keeps_goes_and_nothing_of_another_application(shop: Stack)
 def test_nothing_is_pruned_while_the_application_is_worked_on(shop: Stack) -> None:
     made = [backed_up(shop), backed_up(shop)]
     rules = ("--keep-last", "1", "--minimum", "1")
-    with locks.held(shop.project / ".state" / "locks", f"{shop.name}.shop", "backup"):
+    with locks.held(f"{shop.name}.shop", "backup"):
         assert prune(shop, "shop", *rules).code == 4
         assert prune(shop, "--all", *rules).code == 1
     assert there(shop) == set(made)

@@ -13,12 +13,13 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from filelock import FileLock
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
+from dbserver import identity, locks
 from tests.support.commands import run
 from tests.support.shown import SCHEMA, server
 from tests.support.stack import Stack
@@ -136,11 +137,32 @@ def test_it_needs_neither_pulumi_nor_its_state_and_waits_for_no_lock(lent: Stack
     state, away = lent.project / ".state", lent.project / ".state-away"
     state.rename(away)
     try:
-        with FileLock(state / "locks" / f"{lent.name}.lock"):
+        with locks.held(lent.name, "start"):
             lent.script("status.sh", env={**lent.env(), "PULUMI_HOME": "/nonexistent"}).ok()
     finally:
-        shutil.rmtree(state)
+        shutil.rmtree(state, ignore_errors=True)
         away.rename(state)
+
+
+def test_other_data_than_the_stacks_is_named_and_both_servers_data_is_known_without_the_state(lent: Stack) -> None:
+    state = lent.project / ".state"
+    file, known = identity.path(state, lent.name), identity.read(state, lent.name)
+    kept = file.read_text()
+    try:
+        identity.write(state, lent.name, {**known, "postgres": replace(known["postgres"], identity="1")})
+        shown = lent.script("status.sh")
+        done = lent.script("status.sh", "--format", "json")
+        file.unlink()
+        lent.script("status.sh").ok()
+    finally:
+        file.write_text(kept)
+    postgres, redis = json.loads(done.out)["servers"]
+    said = f"{lent.data / 'postgres'} holds the data of another PostgreSQL ({known['postgres'].identity})"
+    assert postgres["data_fault"].startswith(f"{said}; the stack's is 1")
+    assert (done.code, shown.code, postgres["answers"] != "", redis["data_fault"]) == (3, 3, True, "")
+    assert shown.out.startswith(f"SICK {lent.postgres}")
+    assert len([line for line in shown.out.splitlines() if said in line]) == 1
+    assert lent.script("status.sh").ok().out.count("ok   ") == 2
 
 
 @pytest.mark.full

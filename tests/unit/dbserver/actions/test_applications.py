@@ -260,7 +260,7 @@ def test_an_application_with_clients_is_not_dropped(server: Programs) -> None:
     assert not server.started("DROP")
 
 
-def test_nothing_is_dropped_while_another_operation_is_at_work(state: Path, programs: Programs) -> None:
-    with locks.held(state / "locks", "unit", "start"), pytest.raises(LockedError):
+def test_nothing_is_dropped_while_another_operation_is_at_work(programs: Programs) -> None:
+    with locks.held("unit", "start"), pytest.raises(LockedError):
         applications.drop(DECLARED, "shop")
     assert programs.calls == []

@@ -66,8 +66,8 @@ def test_one_that_fails_is_named_with_its_cause_and_stops_none_of_the_others(dec
 
 
 @pytest.mark.usefixtures("server")
-def test_one_that_is_worked_on_is_one_that_fails(declared: Any, tmp_path: Path) -> None:
-    with locks.held(tmp_path / "locks", "unit.shop", "restore"):
+def test_one_that_is_worked_on_is_one_that_fails(declared: Any) -> None:
+    with locks.held("unit.shop", "restore"):
         told = backup.backup_all(declared, Wanted(""))
     assert [each.subject for each in told.failed] == ["shop", "blog"]
     assert "restore" in told.failed[0].cause

@@ -108,10 +108,10 @@ def test_what_a_killed_run_left_is_removed_and_a_broken_backup_is_not(
 
 @pytest.mark.usefixtures("server")
 def test_one_that_is_worked_on_is_refused_and_among_all_it_stops_no_other(
-    state: Path, declared: Any, kept: Store, backups: list[Backup]
+    declared: Any, kept: Store, backups: list[Backup]
 ) -> None:
     newer = add(kept, "shop-two")
-    with locks.held(state / "locks", "unit.shop", "backup"):
+    with locks.held("unit.shop", "backup"):
         with pytest.raises(LockedError):
             keeping.prune(declared, "shop", LAST)
         with pytest.raises(LockedError):

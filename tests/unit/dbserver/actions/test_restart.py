@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,7 +152,7 @@ def test_an_interruption_waits_for_the_server_at_work_and_leaves_the_other_alone
     assert order(servers) == ["CHECKPOINT", POSTGRES]
 
 
-def test_nothing_is_restarted_while_another_operation_is_at_work(state: Path, programs: Programs) -> None:
-    with locks.held(state / "locks", "unit", "start"), pytest.raises(LockedError):
+def test_nothing_is_restarted_while_another_operation_is_at_work(programs: Programs) -> None:
+    with locks.held("unit", "start"), pytest.raises(LockedError):
         restart(DECLARED, BOTH, override=True)
     assert programs.calls == []

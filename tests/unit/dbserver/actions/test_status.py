@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dbserver import certificates, contract
+from dbserver import certificates, contract, identity
 from dbserver.actions.status import status
 from dbserver.declared import Declared
 from dbserver.errors import NotRunningError, RefusedError
+from dbserver.identity import Known
 from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse, RedisUse, Validity
 from tests.unit.dbserver.actions.test_verbs import DECLARED, POSTGRES, REDIS, answering
 from tests.unit.fakes import (
@@ -66,6 +68,56 @@ def test_two_servers_that_answer_are_well(programs: Programs) -> None:
     postgres = found.servers[0]
     assert (postgres.address, postgres.published) == ("db-server-postgres:5432", "127.0.0.1:5432")
     assert (postgres.data, postgres.state, postgres.health) == ("/data/db-server/postgres", "running", "healthy")
+
+
+HERE = {POSTGRES: "identity 7123\n", REDIS: "identity 0a\n"}
+
+
+@pytest.fixture
+def remembered(state: Path, programs: Programs) -> Path:
+    """Both servers serve the data that is remembered beside the state."""
+    both(programs)
+    programs.answer("psql", HERE[POSTGRES] + POSTGRES_SAYS)
+    programs.answer("redis-cli", HERE[REDIS] + REDIS_SAYS)
+    known = {"postgres": Known("7123", "/data/db-server/postgres"), "redis": Known("0a", "/data/db-server/redis")}
+    identity.write(state, "unit", known)
+    return state
+
+
+@pytest.mark.usefixtures("remembered")
+def test_the_data_that_is_remembered_is_not_spoken_of(programs: Programs) -> None:
+    found = status(DECLARED)
+    assert found.well
+    assert [server.data_fault for server in found.servers] == ["", ""]
+    assert len(programs.started("docker exec")) == 2
+
+
+@pytest.mark.usefixtures("remembered")
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [("identity 8000\n", "holds the data of another PostgreSQL (8000)"), ("", "holds no data of this")],
+)
+def test_other_data_than_is_remembered_is_named_and_not_well(programs: Programs, there: str, said: str) -> None:
+    programs.answer("psql", there + POSTGRES_SAYS)
+    postgres, redis = status(DECLARED).servers
+    assert f"/data/db-server/postgres {said}" in postgres.data_fault
+    assert "the stack's is 7123" in postgres.data_fault
+    assert (postgres.answers, postgres.well, redis.well) == ("4 of 100 connections", False, True)
+
+
+def test_without_a_state_what_is_remembered_beside_the_data_counts(remembered: Path, programs: Programs) -> None:
+    identity.path(remembered, "unit").unlink()
+    assert status(DECLARED).well
+    programs.answer("redis-cli", "remembered 0b\n" + HERE[REDIS] + REDIS_SAYS)
+    assert "the stack's is 0b" in status(DECLARED).servers[1].data_fault
+
+
+@pytest.mark.usefixtures("remembered")
+def test_a_redis_that_keeps_nothing_and_one_that_does_not_answer_have_no_other_data(programs: Programs) -> None:
+    programs.answer("redis-cli", REDIS_SAYS.replace("3600 1 300 100 60 10000", ""))
+    assert status(DECLARED).servers[1].data_fault == ""
+    programs.answer("redis-cli", Failed("no"))
+    assert status(DECLARED).servers[1].data_fault == ""
 
 
 SECURED = replace(DECLARED, outside={"postgres": "10.0.0.5"})

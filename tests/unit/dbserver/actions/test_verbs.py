@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,10 +114,8 @@ def test_people_on_the_host_do_not_prevent_a_stop(programs: Programs) -> None:
 
 @pytest.mark.usefixtures("updates")
 @pytest.mark.parametrize("verb", [lambda: stop(DECLARED), lambda: start(DECLARED, print)], ids=["stop", "start"])
-def test_a_verb_that_changes_something_is_refused_while_another_is_at_work(
-    state: Path, verb: Any, programs: Programs
-) -> None:
-    with locks.held(state / "locks", "unit", "backup"), pytest.raises(LockedError, match=r"^backup"):
+def test_a_verb_that_changes_something_is_refused_while_another_is_at_work(verb: Any, programs: Programs) -> None:
+    with locks.held("unit", "backup"), pytest.raises(LockedError, match=r"^backup"):
         verb()
     assert programs.calls == []
 
@@ -396,6 +393,6 @@ def test_while_another_operation_is_at_work_nothing_is_said_to_be_unchanged(
     answering(programs)
     seen(monkeypatch, {"a": "1"}, {"a": "1"})
     start(DECLARED, print)
-    with locks.held(engine.STATE / "locks", DECLARED.stack, "restart"):
+    with locks.held(DECLARED.stack, "restart"):
         assert unchanged(DECLARED, print) is None
     assert unchanged(DECLARED, print)

@@ -70,7 +70,7 @@ def test_a_server_that_no_stack_has_finished_has_no_applications(known: Precauti
 
 @pytest.mark.parametrize("how", ["not made", "no room", "damaged", "worked on"])
 def test_a_backup_that_fails_refuses_and_names_the_flag(
-    known: Precaution, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+    known: Precaution, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     def fail(*_: Any) -> Backup:
         raise DbServerError("it broke") if how == "not made" else OSError("it broke")
@@ -79,7 +79,7 @@ def test_a_backup_that_fails_refuses_and_names_the_flag(
         monkeypatch.setattr(archive, "faults", lambda *_: ["it broke"])
     elif how != "worked on":
         monkeypatch.setattr(making, "make", fail)
-    lock = locks.held(tmp_path / "locks", "unit.shop" if how == "worked on" else "unit.other", "it broke: restore")
+    lock = locks.held("unit.shop" if how == "worked on" else "unit.other", "it broke: restore")
     with lock, pytest.raises(RefusedError) as caught:
         precaution.take("postgres", container(), known)
     assert caught.value.message.startswith("refused before anything was changed: db-server-postgres would be recreated")

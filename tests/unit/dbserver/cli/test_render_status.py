@@ -192,3 +192,10 @@ def test_what_deserves_a_look_is_yellow(changes: dict[str, Any]) -> None:
 def test_nobody_gets_colours_who_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[3" not in render_status.text(Status("dev", (postgres(),)), width=100)
+
+
+def test_other_data_than_the_stacks_is_one_line_of_a_server_that_is_sick() -> None:
+    lines = render_status.text(Status("dev", (postgres(data_fault="/data holds the data of another"),))).splitlines()
+    assert lines[0].startswith("SICK")
+    assert [line.split()[:2] for line in lines if "another" in line] == [["data", "/data"]]
+    assert "another" not in render_status.text(Status("dev", (postgres(),)))

@@ -8,8 +8,10 @@ import pytest
 
 from dbserver.diagnosis.cause import BY_SERVER, FAULT, ISSUES, WARNING, judge
 from dbserver.diagnosis.causes import CAUSES
-from dbserver.diagnosis.facts import Database, Facts, Prepared, Role
+from dbserver.diagnosis.facts import Database, Facts, Place, Prepared, Role
 from dbserver.docker.containers import Published
+from dbserver.docker.host import Identity
+from dbserver.identity import Known
 from dbserver.results.archive import Archive
 from dbserver.results.copies import OffsiteRun, OffsiteState
 from dbserver.results.diagnosis import Finding
@@ -19,6 +21,7 @@ from dbserver.units import MIB
 from tests.unit.dbserver.diagnosis.seen import (
     DECLARED,
     GIB,
+    PLACE,
     POSTGRES,
     REDIS,
     denied,
@@ -69,6 +72,7 @@ def place_of_stopped(**changes: Any) -> Facts:
     return stopped(PG, place=replace(place, **changes))
 
 
+KNOWN = Known("7123", "/data/db-server/postgres")
 AWAY = Archive(
     "unit", "db-server-archive", "exited", "/srv/archive", 3600, "0 2 * * *", synchronous=False,
     fault="container db-server-archive is exited: nothing that is written now comes back",
@@ -100,6 +104,10 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("data-missing", place_of_stopped(filled=False, owners=((".", 0),), version=""), "is empty"),
     ("data-other-owner", place_of_stopped(owners=((".", 999), ("PG_VERSION", 0))), "belongs to uid 0"),
     ("data-other-owner", with_place(RD, owners=((".", 0),)), "/data/db-server/redis belongs to uid 0"),
+    ("data-not-the-stacks", with_server(PG, known=KNOWN, place=replace(PLACE, identity=Identity("8000"))),
+     "/data/db-server/postgres holds the data of another PostgreSQL (8000); the stack's is 7123"),
+    ("data-not-the-stacks", with_place(RD, identity=Identity("", "ab")), "no data of this Redis; the stack's is ab"),
+    ("data-missing", stopped(PG, place=Place(filled=False), known=KNOWN), "is empty"),
     ("data-other-version", place_of_stopped(version="15"), "PostgreSQL 15, the image is 17"),
     ("data-read-only", with_place(RD, read_only=True), "read-only (/data)"),
     ("disk-full", place_of_stopped(free=100 * MIB), "100.0 MB of 100.0 GB are free"),
@@ -233,6 +241,12 @@ def test_what_was_not_seen_is_no_cause() -> None:
         with_container(PG, oom_killed=True),  # Docker's mark of the run before
         with_server(PG, holders=("container db-server-postgres",)),
         with_info(used_memory=str(100 * MIB)),
+        with_server(PG, known=KNOWN, place=replace(PLACE, identity=Identity("7123", "8000"))),  # the state knows better
+        with_server(
+            RD,
+            redis=replace(REDIS, settings={**REDIS.settings, "appendonly": "no", "save": ""}, in_file={}),
+            place=replace(PLACE, version="", identity=Identity("", "ab")),
+        ),  # it keeps nothing
         with_settings(maxmemory_policy="allkeys-lru", maxmemory="1000000"),
         denied("auth", "shop", seconds=4000),
         with_postgres(sessions=(session(1, state="idle in transaction", seconds=1), session(2, 1, seconds=1))),

@@ -3,6 +3,7 @@
 import pytest
 
 from dbserver.docker import usage
+from dbserver.docker.host import IDENTITY_OF
 from dbserver.docker.usage import Usage
 
 VERSION_1 = """\
@@ -21,9 +22,11 @@ memory.stat:inactive_file 20000000
 
 
 def test_the_figures_are_printed_before_the_server_is_asked() -> None:
-    argv = usage.before(["docker", "exec", "-i", "c", "psql", "-X"], "/data")
+    argv = usage.before(["docker", "exec", "-i", "c", "psql", "-X"], "redis")
     assert (argv[:6], argv[7:]) == (["docker", "exec", "-i", "c", "sh", "-c"], ["sh", "psql", "-X"])
-    assert argv[6] == (
+    script = argv[6].replace(f"identity() {{\n{IDENTITY_OF.strip()}\n}}\n", "")
+    assert script == (
+        "identity /data /usr/local/etc/redis/db-server-identity 2>/dev/null\n"
         "stat -fc 'disk %S %b %a %c %d' /data 2>/dev/null\n"
         "cd /sys/fs/cgroup 2>/dev/null && grep -sE '^(oom_kill |(total_)?inactive_file |[0-9]+$)' "
         "memory.current memory.events memory.stat "

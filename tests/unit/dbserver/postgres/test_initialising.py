@@ -39,7 +39,8 @@ def test_the_environment_is_the_container_s_but_for_what_initdb_is_told() -> Non
 def test_a_cluster_is_made_by_root_on_no_network_with_nothing_but_its_own_directories() -> None:
     argv = initialising.command(PLAN, "17")
     assert {argv[i + 1] for i, word in enumerate(argv) if word == "--volume"} == {
-        "/data/postgres:/var/lib/postgresql/data", "/data/config/postgres:/etc/postgresql:ro",
+        "/data/postgres:/target", "/data/postgres/.db-server-unfinished:/var/lib/postgresql/data",
+        "/data/config/postgres:/etc/postgresql:ro",
     }  # fmt: skip
     assert argv[argv.index("--network") + 1] == "none"
     assert argv[-len(PLAN.command) - 1 :] == ["--", *PLAN.command]
