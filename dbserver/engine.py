@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import checkpoints, contract, execute
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
-from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
+from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something has changed, and the program's own messages.
@@ -171,31 +171,31 @@ def configure(stack: str, path: str, value: str) -> None:
 
 
 def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
-    """Return the stack's outputs."""
-    shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    """Return the stack's outputs. Raises NotRunningError where the stack was never made."""
+    try:
+        shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    except CommandError as fault:
+        if "no stack named" not in fault.output:
+            raise
+        raise NotRunningError(
+            f"stack {stack} was never brought up here", f"./scripts/start.sh --stack {stack}"
+        ) from None
     return dict(json.loads(shown))
 
 
-def mend_state(stack: str) -> bool:
-    """Take the state's backup where an update that was killed has left the state cut off; return whether it was.
+def mend_state(stack: str) -> str:
+    """Take a copy of the state where the state is cut off, as a killed update leaves it; return which, in words.
 
-    What the newest step made and the backup lacks is found by its name, as after a lost state. Nothing is done while an
-    update is at work.
+    What was made since is found by its name, as after a lost state. Nothing is done while an update is at work. Raises
+    DbServerError where no copy is whole.
     """
     file = _stack_file(stack)
-    backup = file.with_name(f"{file.name}.bak")
-    cut_off = _local_backend() and file.exists() and not _whole(file)
-    if not cut_off or not _whole(backup) or not all(map(_stale, _locks(stack))):
-        return False
-    host.replace_file(file, backup.read_text(), file.stat().st_mode & 0o777)
-    return True
-
-
-def _whole(file: Path) -> bool:
-    try:
-        return isinstance(json.loads(file.read_text()), dict)
-    except (OSError, ValueError):
-        return False
+    cut_off = _local_backend() and file.exists() and not checkpoints.is_whole(file)
+    if not cut_off or not all(map(_stale, _locks(stack))):
+        return ""
+    copy, words = checkpoints.best(file, _state_root() / "history" / contract.PROJECT / stack)
+    host.replace_file(file, copy.read_text(), file.stat().st_mode & 0o777)
+    return words
 
 
 def release_stale_lock(stack: str) -> list[int]:

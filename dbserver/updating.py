@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from dbserver import compose, contract, engine, major
+from dbserver import compose, contract, engine, major, remaking
 from dbserver.archive.plan import SLOT
 from dbserver.declared import Declared
 from dbserver.docker import containers, networks
@@ -29,10 +29,12 @@ def update(
     another state has made are this one's from now on.
     """
     _remove_the_dead(declared, tell)
+    remaking.remove_those_without_files(declared, tell, override=override)
     if new:
         _remove_the_stopped(declared, tell)
-    if engine.mend_state(declared.stack):
-        tell("the state was cut off by an update that was killed: its backup from the step before is taken")
+    taken = engine.mend_state(declared.stack)
+    if taken:
+        tell(f"the state was cut off by an update that was killed: {taken} is taken")
     engine.select(declared.stack)
     for pid in engine.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")

@@ -5,11 +5,13 @@ Redis 8.0 for the commands that a key pattern does not fence.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 ADMIN_FILE = "admin-password"
 ACL_FILE = "users.acl"
+LOCAL_PASSWORD_BYTES = 24
 
 # Commands that read the whole keyspace, tell of others, or act on all: no key pattern fences them.
 UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
@@ -21,6 +23,13 @@ NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "sc
 # command since 7.2; modules answer from indexes over everybody's keys.
 SINCE_LATELY = ("client|setinfo",)
 MODULE_CATEGORIES = ("search", "timeseries")
+
+HASH = "#[0-9a-f]{64}"
+ADMINISTRATOR = re.compile(rf"user (?P<name>\S+) on sanitize-payload(?P<hashes>(?: {HASH})+) ~\* &\* \+@all")
+TENANT = re.compile(rf"user \S+ on sanitize-payload {HASH} ~\S+\* resetchannels &\S+\* \+@all(?P<words>(?: \S+)+)")
+EVERYBODY = "user default on nopass sanitize-payload ~* &* +@all"
+WHO_PINGS = "user default on nopass sanitize-payload resetchannels -@all +ping"
+DEFAULTS = (EVERYBODY, WHO_PINGS)
 
 
 @dataclass(frozen=True)
@@ -42,14 +51,42 @@ def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, k
     without a password may only PING: health checks and deployment scripts ask
     `redis-cli ping` and expect PONG.
     """
-    passwords = " ".join(f"#{each}" for each in hashes)
-    lines = [f"user {admin} on sanitize-payload {passwords} ~* &* +@all"]
-    if tenants is None:
-        lines.append("user default on nopass sanitize-payload ~* &* +@all")
-    else:
-        lines.append("user default on nopass sanitize-payload resetchannels -@all +ping")
-        lines += [_tenant(tenant, known) for tenant in tenants]
-    return "\n".join(lines) + "\n"
+    lines = [_tenant(tenant, known) for tenant in tenants or ()]
+    return _file(admin, [f"#{each}" for each in hashes], lines, is_open=tenants is None)
+
+
+def first_rules(admin: str, local: str, before: str, *, is_open: bool) -> str:
+    """Return the ACL file of a server that is made anew, until its users are declared to it.
+
+    `local` is the SHA-256 of the administrator's new local password, `before` the file that is there: its tenants and
+    the administrator's other passwords are kept, line by line, where they are as this module writes them.
+    """
+    lines = before.splitlines()
+    known = [found for line in lines if (found := ADMINISTRATOR.fullmatch(line)) and found["name"] == admin]
+    hashes = [each for found in known for each in found["hashes"].split()]
+    kept = [] if is_open else [line for line in lines if _whole(line)]
+    return _file(admin, [f"#{local}", *hashes], kept, is_open=is_open)
+
+
+def is_whole(text: str) -> bool:
+    """Return whether every line of an ACL file is one that this module writes: Redis does not start on any other."""
+    lines = text.splitlines()
+    return bool(lines) and all(_whole(line) or ADMINISTRATOR.fullmatch(line) or line in DEFAULTS for line in lines)
+
+
+def _file(admin: str, passwords: Sequence[str], tenants: Sequence[str], *, is_open: bool) -> str:
+    first = f"user {admin} on sanitize-payload {' '.join(passwords)} ~* &* +@all"
+    return "\n".join([first, EVERYBODY if is_open else WHO_PINGS, *tenants]) + "\n"
+
+
+def _whole(line: str) -> bool:
+    """A tenant's line that was cut off lacks what it is denied, and one word that Redis does not know refuses all."""
+    found = TENANT.fullmatch(line)
+    words = found["words"].split() if found else []
+    denied = {"-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)}
+    always = {*denied, *(f"+{name}" for name in NEEDED if name not in SINCE_LATELY)}
+    maybe = {"+scan", *(f"+{name}" for name in SINCE_LATELY), *(f"-@{each}" for each in MODULE_CATEGORIES)}
+    return always <= set(words) <= always | maybe
 
 
 def hashed(password: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import contract
 from tests.support.commands import run
 from tests.support.stack import Stack
 
@@ -64,20 +63,6 @@ def test_a_stopped_stack_whose_data_was_moved_serves_them_from_there(running: St
     running.configure(dataDirectory=str(moved))
     running.start().ok()
     assert_kept(running)
-
-
-@pytest.mark.full
-def test_stopped_servers_start_although_their_rendered_files_are_gone(running: Stack) -> None:
-    keep_something(running)
-    before = running.ids()
-    running.script("stop.sh").ok()
-    for server, file in contract.CONFIG_FILE.items():
-        (running.data / "config" / server / file).unlink()
-    started = running.start().ok()
-    assert started.text.count("keeps crashing: removed, created again on the same data and its settings") == 2
-    assert not set(running.ids()) & set(before)
-    assert_kept(running)
-    assert_clean(running)
 
 
 @pytest.mark.full

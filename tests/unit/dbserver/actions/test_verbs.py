@@ -13,7 +13,7 @@ from dbserver.actions.start import start, unchanged
 from dbserver.actions.stop import stop
 from dbserver.applied import looking
 from dbserver.declared import Declared
-from dbserver.docker import containers
+from dbserver.docker import containers, host
 from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError
 from tests.unit.fakes import (
     POSTGRES_SAYS,
@@ -43,6 +43,7 @@ DECLARED = Declared(
 def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record what the engine is told."""
     told: list[str] = []
+    monkeypatch.setattr(host, "missing_files", lambda *_: [])
     monkeypatch.setattr(engine, "require", lambda: told.append("require"))
     monkeypatch.setattr(engine, "select", lambda stack: told.append(f"select {stack}"))
     monkeypatch.setattr(engine, "release_stale_lock", lambda _: [4711])
@@ -67,6 +68,8 @@ def answering(programs: Programs, *entries: dict[str, Any]) -> None:
     programs.answer("network inspect", Failed("network nginx-network not found"))
     programs.answer("psql", POSTGRES_SAYS)
     programs.answer("redis-cli", REDIS_SAYS)
+    programs.answer('redis-cli --user "$0" -e "$@" dbadmin PING', "PONG\n")
+    programs.answer('echo "$file"', "")  # no rendered file is gone
 
 
 def test_what_runs_is_stopped_gracefully_and_the_rest_named(programs: Programs) -> None:
@@ -307,7 +310,7 @@ def test_a_stopped_container_is_made_anew_where_a_server_begins_anew(
     stopped = inspected(POSTGRES, Status="exited")
     stopped["Config"]["Labels"]["com.database.stack"] = "unit"
     both = printed(inspected(), inspected(REDIS))
-    programs.answer("container inspect", *[printed(stopped)] * (2 if new else 1), both)
+    programs.answer("container inspect", *[printed(stopped)] * (3 if new else 2), both)
     programs.answer("docker rm", "")
     programs.answer("network inspect", Failed("network nginx-network not found"))
     start(DECLARED, lambda _: None, new=new)

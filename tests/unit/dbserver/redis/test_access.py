@@ -103,3 +103,27 @@ def test_every_user_is_named_once() -> None:
     tenants = [Tenant(name, f"{name}:", "the-password") for name in ("a", "b")]
     names = [line.split()[1] for line in access.rules("dbadmin", [HASH], tenants).splitlines()]
     assert names == ["dbadmin", "default", "a", "b"]
+
+
+def test_what_is_written_is_whole_and_every_shorter_tenant_is_not() -> None:
+    text = access.rules("dbadmin", [HASH, "b" * 64], [SHOP, Tenant("two", "two:", "of two", scan=True)], ["search"])
+    assert access.is_whole(text)
+    assert access.is_whole(access.rules("dbadmin", [HASH], None))
+    line = text.splitlines()[2]
+    words = line.split(" ")
+    kept = access.first_rules("dbadmin", "c" * 64, text, is_open=False).splitlines()
+    assert kept[0] == f"user dbadmin on sanitize-payload #{'c' * 64} #{HASH} #{'b' * 64} ~* &* +@all"
+    assert kept[1:] == text.splitlines()[1:]
+    for length in range(1, len(line)):
+        assert not access.is_whole(line[:length]), line[:length]
+    for denied in (word for word in words if word.startswith("-") and word != "-@search"):
+        assert not access.is_whole(" ".join(word for word in words if word != denied)), denied
+    assert not access.is_whole(f"{line} +@admin")
+    assert not access.is_whole("")
+
+
+def test_an_open_redis_that_is_made_anew_has_no_tenants() -> None:
+    before = access.rules("dbadmin", [HASH], [SHOP])
+    assert access.first_rules("dbadmin", "c" * 64, before, is_open=True) == (
+        access.rules("dbadmin", ["c" * 64, HASH], None)
+    )
