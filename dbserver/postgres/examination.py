@@ -8,7 +8,7 @@ from typing import Any
 from dbserver import contract, execute
 from dbserver.diagnosis.facts import Database, Postgres, Prepared, Role, Session
 from dbserver.errors import CommandError
-from dbserver.postgres import commands
+from dbserver.postgres import collations, commands
 from dbserver.postgres.sql import literal
 
 EXAMINE_SECONDS = 15
@@ -93,18 +93,6 @@ CRASHED = (
     f"(SELECT {_seconds('a.backend_start')} FROM pg_stat_activity a WHERE a.backend_type = 'checkpointer'"
     " AND a.backend_start > pg_postmaster_start_time() + interval '3s')"
 )
-ACTUAL = "pg_database_collation_actual_version(d.oid)"
-# Databases whose texts are ordered by another version than their indexes were made under. PostgreSQL keeps it since 15;
-# an older one would refuse the whole query for the name of a function.
-COLLATIONS = _rows(
-    {"name": "d.datname", "recorded": "d.datcollversion", "actual": f"coalesce({ACTUAL}, 'none')"},
-    f"pg_database d WHERE d.datallowconn AND d.datcollversion <> coalesce({ACTUAL}, 'none')",
-)
-NONE = literal("'[]'::json")
-FIND_COLLATIONS = (
-    f"SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN {NONE}"
-    f" ELSE {literal(COLLATIONS)} END AS collations \\gset\n"
-)
 VALUES = {
     "version": "current_setting('server_version')",
     "now": "extract(epoch FROM clock_timestamp())",
@@ -129,7 +117,7 @@ VALUES = {
     "crashed_seconds": CRASHED,
 }
 EXAMINE = (
-    f"SET statement_timeout = '10s';\n{FIND_COLLATIONS}"
+    f"SET statement_timeout = '10s';\n{collations.FIND}"
     f"SELECT json_build_object({', '.join(f'{literal(name)}, {value}' for name, value in VALUES.items())});\n"
 )
 

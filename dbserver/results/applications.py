@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """One application as the server has it. `size_bytes` is its database's size on disk."""
+    """One application as the server has it. `size_bytes` is its database's size on disk.
+
+    `declared` is whether an entry of the stack's file has its database and its role.
+    """
 
     name: str
     database: str
@@ -18,6 +21,7 @@ class ApplicationInfo:
     redis_prefix: str
     redis_database: int
     extensions: tuple[str, ...] = ()
+    declared: bool = True
 
     def with_extensions(self, extensions: tuple[str, ...]) -> "ApplicationInfo":
         """Return the same with what is installed in its database."""
@@ -26,10 +30,11 @@ class ApplicationInfo:
 
 @dataclass(frozen=True)
 class Applications:
-    """Every application that the server knows."""
+    """Every application that the server knows; `advice` is what deserves a look, each with its command."""
 
     stack: str
     applications: tuple[ApplicationInfo, ...]
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
