@@ -1,5 +1,6 @@
 """The update of a stack: from every state to what it declares."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,7 +12,7 @@ from dbserver.docker import containers, networks
 from dbserver.docker.containers import Container
 from dbserver.errors import DbServerError
 from dbserver.plan import replacing
-from dbserver.postgres import archiving
+from dbserver.postgres import access, archiving
 from dbserver.postgres.server import Server
 from dbserver.readiness import CRASHES
 
@@ -40,6 +41,7 @@ def update(
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     found = containers.inspect(list(declared.containers.values()))
     _keep_what_is_as_declared(declared, found, tell)
+    tell_grants(declared, tell)
     stopped = [container.id for container in found.values() if container.state == "exited"]
     allowed = {"disconnect": override, "checkpoint": checkpoint, "new": new, "take_over": take_over}
     _up(declared, stopped, tell, partial(engine.up, declared.stack, tell, **allowed))
@@ -64,6 +66,16 @@ def _forget_archive(declared: Declared) -> None:
     if declared.archive is None:
         server = Server(declared.containers[contract.POSTGRES], declared.admin)
         server.attempt(archiving.drop_unused(SLOT), "postgres")
+
+
+def tell_grants(declared: Declared, tell: Callable[[str], None]) -> None:
+    """Name what the update is going to revoke: nobody else is to connect to a declared database."""
+    databases = [database for database, _ in declared.applications.values()]
+    server = Server(declared.containers[contract.POSTGRES], declared.admin)
+    asked = server.attempt(access.foreign_grants(databases), "postgres") if databases else None
+    if asked and asked.succeeded:
+        for grant in json.loads(asked.stdout or "[]"):
+            tell(f"{grant}, which nothing declares: revoked")
 
 
 def _keep_what_is_as_declared(declared: Declared, found: Mapping[str, Container], tell: Callable[[str], None]) -> None:
