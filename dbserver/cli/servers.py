@@ -64,7 +64,7 @@ def start(
     from dbserver.cli import render
 
     if server:
-        if refresh or disconnect_applications or no_checkpoint or any(unusual.values()):
+        if disconnect_applications or no_checkpoint or any(unusual.values()):
             raise UsageError(
                 f"start {server} changes nothing; it has no such flag", "leave the server out, or the flag"
             )

@@ -42,7 +42,7 @@ def test_one_server_is_stopped_and_started_and_the_other_serves_on(lent: Stack) 
     run("docker", "pause", lent.redis).ok()
     lent.start("redis").ok()
     lent.start("redis").ok()
-    assert lent.start("redis", "--refresh").code == 2
+    assert lent.start("redis", "--take-over").code == 2
 
 
 def test_a_server_that_is_started_alone_is_refused_where_its_data_is_gone(lent: Stack) -> None:
