@@ -29,18 +29,26 @@ def remove_those_without_files(declared: Declared, tell: Callable[[str], None], 
     One that runs stays where the update can write them beside it, the administrator's password of Redis included.
     Raises RefusedError where it cannot and applications are connected, unless `override`.
     """
-    there = containers.inspect(list(declared.containers.values()))
-    for server, name in declared.containers.items():
-        found = there.get(name)
-        gone = _gone(declared, server, found) if found and found.belongs_to(declared.stack) else []
-        if not found or not gone or (found.running and _stays(declared, server, found, gone, tell)):
-            continue
-        why = f"container {name} lacks {', '.join(gone)}"
+    going: dict[str, tuple[Container, str]] = {}
+    for server, found in _ours(declared).items():
+        gone = _gone(declared, server, found)
+        if gone and not (found.running and _stays(declared, server, found, gone, tell)):
+            going[server] = found, f"container {found.name} lacks {', '.join(gone)}"
+    # Each is refused before the first is removed.
+    for server, (found, why) in going.items():
         if found.running:
             clients.refuse_held(declared.servers([server]), override=override, doing=f"{why}, it has to be made anew: ")
-            containers.stop(name)
+    for found, why in going.values():
+        if found.running:
+            containers.stop(found.name)
         tell(f"{why}: removed, created again on the same data")
-        containers.remove(name)
+        containers.remove(found.name)
+
+
+def _ours(declared: Declared) -> dict[str, Container]:
+    there = containers.inspect(list(declared.containers.values()))
+    found = {server: there[name] for server, name in declared.containers.items() if name in there}
+    return {server: each for server, each in found.items() if each.belongs_to(declared.stack)}
 
 
 def _gone(declared: Declared, server: str, found: Container) -> list[str]:

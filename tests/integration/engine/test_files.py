@@ -52,7 +52,7 @@ def test_a_redis_that_crashes_on_its_rules_gets_new_ones_and_keeps_whole_tenants
 ) -> None:
     rules = config(house) / "users.acl"
     kept = rules.read_text()
-    rules.write_text(kept[:-40] if text is None else text)
+    rules.write_text(kept[:-25] if text is None else text)
     if text != "":
         run("docker", "restart", "-t", "60", house.redis).ok()
         house.until(lambda: house.inspect(house.redis)["RestartCount"] >= 3, what="a crash loop")
@@ -65,7 +65,7 @@ def test_a_running_redis_gets_another_local_password_and_its_files_without_a_new
     for name in ("admin-password", "redis.conf"):
         (config(house) / name).unlink()
     started = house.start().ok()
-    assert f"the local password of {house.redis} was gone: it has a new one, and runs on" in started.err
+    assert f"the local password of {house.redis} was gone or another: it has a new one, and runs on" in started.err
     assert house.ids() == before
     assert (config(house) / "admin-password").stat().st_mode & 0o777 == 0o600
     assert "aclfile" in (config(house) / "redis.conf").read_text()

@@ -83,6 +83,17 @@ def test_applications_that_are_connected_to_it_are_not_cut_off_unasked(redis: Pr
     assert removed(redis) == 1
 
 
+def test_neither_server_is_removed_where_one_is_refused(redis: Programs) -> None:
+    other = ours()
+    other["Name"] = "/db-server-postgres"
+    redis.answer("container inspect", printed(other, ours()))
+    redis.answer('echo "$file"', "postgresql.conf\npg_hba.conf\n", ALL)
+    redis.answer("/proc/net/tcp", SOCKETS)
+    with pytest.raises(RefusedError):
+        mended()
+    assert (removed(redis), redis.started("docker stop")) == (0, [])
+
+
 def test_a_stopped_server_without_a_file_is_made_anew(redis: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "missing_files", lambda *_: ["admin-password"])
     redis.answer("container inspect", printed(ours(Status="exited")))
