@@ -1,12 +1,10 @@
 """The applications: those that the server knows, and what the stack gives them."""
 
-import json
-
 from dbserver import clients, contract, engine
 from dbserver.applications import Application
 from dbserver.declared import Declared
-from dbserver.errors import CommandError, NotRunningError
-from dbserver.postgres import access
+from dbserver.errors import NotRunningError
+from dbserver.postgres import registry as entries
 from dbserver.postgres.server import Server
 
 
@@ -14,13 +12,7 @@ def registered(declared: Declared) -> list[Application]:
     """Return the applications that the server knows. Raises NotRunningError where it does not answer."""
     server = Server(declared.containers[contract.POSTGRES], declared.admin)
     server.answer()
-    try:
-        rows = json.loads(server.query(access.REGISTERED, declared.admin))
-    except CommandError as fault:
-        if "does not exist" in fault.output:
-            return []
-        raise
-    return [Application(**row) for row in rows]
+    return entries.parse(server.query(entries.listed(declared.admin)))
 
 
 def one(declared: Declared, name: str) -> Application:

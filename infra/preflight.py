@@ -1,6 +1,5 @@
 """Look at the host before anything is declared; refuse what would harm data or fail half-way."""
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
 from dbserver.errors import CommandError, RefusedError
 from dbserver.plan import ContainerPlan, in_order, replacing
-from dbserver.postgres import access
 from dbserver.postgres import commands as postgres
+from dbserver.postgres import registry
 from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
@@ -109,11 +108,11 @@ def _kept(settings: Settings, container: Container | None) -> list[str]:
         return []
     server = Server(container.name, settings.postgres.admin_user)
     try:
-        known = json.loads(server.query(access.REGISTERED, server.admin))
+        known = registry.parse(server.query(registry.listed(server.admin)))
     except CommandError:
-        return []  # a server that is new, or does not answer: its own resource tells
+        return []  # a server that does not answer: its own resource tells
     declared = {(entry.database_name, entry.role_name) for entry in settings.applications}
-    return [entry["name"] for entry in known if (entry["database"], entry["role"]) not in declared]
+    return [entry.name for entry in known if (entry.database, entry.role) not in declared]
 
 
 def _archives(settings: Settings) -> list[str]:

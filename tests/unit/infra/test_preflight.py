@@ -212,8 +212,8 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def registered(name: str, database: str = "", role: str = "") -> dict[str, str]:
-    return {"name": name, "database": database or name, "role": role or name}
+def registered(name: str, database: str = "", role: str = "") -> dict[str, Any]:
+    return {"name": name, "database": database or name, "role": role or name, "pool_size": 1, "instances": 1}
 
 
 @pytest.mark.parametrize(
@@ -239,12 +239,12 @@ def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destro
     way = "./scripts/dbserver drop kept destroys them"
     assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]
     asked = fitting.started("FROM dbserver.application;")[0].argv
-    assert asked[-4:] == ("-U", "dbadmin", "-d", "dbadmin")
+    assert asked[-4:] == ("-U", "dbadmin", "-d", "postgres")
 
 
-def test_a_server_that_is_new_or_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
+def test_a_server_that_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
+    fitting.answer("FROM dbserver.application;", Failed("FATAL:  the database system is starting up", 2))
     assert preflight.examine(load({})).images
     assert warned == []
 
