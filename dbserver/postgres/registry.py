@@ -47,7 +47,8 @@ def asked(question: str) -> str:
 LIMITS = asked(
     "SELECT coalesce(jsonb_agg(json_build_object('name', a.name, 'database', a.database, 'role', a.role, 'limit',"
     f" coalesce(nullif(rolconnlimit, -1), (e->>'pool_size')::int * (e->>'instances')::int * {COLOURS}))"
-    f" ORDER BY a.name), '[]') FROM (SELECT application.*, {ENTRY} AS e FROM {TABLE}) a LEFT JOIN pg_roles ON rolname = a.role;"
+    f" ORDER BY a.name), '[]') FROM (SELECT application.*, {ENTRY} AS e FROM {TABLE}) a"
+    " LEFT JOIN pg_roles ON rolname = a.role;"
 )
 
 
