@@ -16,13 +16,13 @@ CREATE TABLE dbserver.application (
     name text PRIMARY KEY, database text NOT NULL, role text NOT NULL, pool_size int NOT NULL,
     instances int NOT NULL, redis_database int NOT NULL, redis_prefix text NOT NULL,
     declared_at timestamptz NOT NULL DEFAULT now());
-INSERT INTO dbserver.application VALUES ('shop', 'shop', 'shop', 3, 2, 0, 'it''s:');
+INSERT INTO dbserver.application VALUES ('shop', 'shop', 'shop', 3, 2, 0, 'its:');
 """
 
 
 @pytest.fixture
 def shop(lent: Lent) -> Iterator[Lent]:
-    yield lent.admit({"name": "shop", "poolSize": 3, "instances": 2, "redisPrefix": "it's:"})
+    yield lent.admit({"name": "shop", "poolSize": 3, "instancesPerColour": 2, "redisPrefix": "its:"})
     Server(lent.postgres, ADMIN).query(f"DROP TABLE dbserver.application;\n{registry.REGISTRY}", ADMIN)
 
 
@@ -40,7 +40,7 @@ def test_an_older_registry_is_read_as_it_is_and_carried_over(shop: Lent) -> None
         assert shop.script("dbserver", "connections").ok().out == connections
         server.query(registry.REGISTRY, ADMIN)
     assert server.query("SELECT entry FROM dbserver.application", ADMIN) == (
-        '{"instances": 2, "pool_size": 3, "redis_prefix": "it\'s:", "redis_database": 0}'
+        '{"instances": 2, "pool_size": 3, "redis_prefix": "its:", "redis_database": 0}'
     )
 
 
