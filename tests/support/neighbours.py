@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from tests.support.commands import run
 from tests.support.stack import Stack
 
+# What doctor says of the Docker of this machine, where that is older: no fault of a stack's.
+OF_THE_MACHINE = "docker-before-28"
+
 
 @contextmanager
 def neighbour(stack: Stack) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from dbserver.postgres import server
 from dbserver.postgres.settings import HBA_FILE
 from tests.support.commands import Ran, run
 from tests.support.lending import ADMIN, Lent
-from tests.support.neighbours import neighbour
+from tests.support.neighbours import OF_THE_MACHINE, neighbour
 from tests.support.tenants import redis
 
 HOST = ("--network", "host")
@@ -111,7 +111,7 @@ def test_what_doctor_prints_keeps_neighbours_out_before_they_reach_a_server(
     street: Lent, elsewhere: tuple[str, str]
 ) -> None:
     found = json.loads(street.script("dbserver", "doctor", "--format", "json").ok().out)["findings"]
-    commands = [each["command"].replace("sudo ", "") for each in found if each["cause"] == "docker-before-28"]
+    commands = [each["command"].replace("sudo ", "") for each in found if each["cause"] == OF_THE_MACHINE]
     assert len(commands) == OPEN
     for command in commands:
         (address,) = addresses(street, street.postgres)
