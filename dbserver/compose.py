@@ -123,6 +123,7 @@ def _service(stack: str, plan: ContainerPlan, image: Image) -> dict[str, Any]:
         "read_only": plan.privileges.read_only,
         "tmpfs": [f"{path}:{options}" for path, options in plan.privileges.temporary.items()],
         "pids_limit": PROCESSES,
+        **({"sysctls": dict(plan.sysctls)} if plan.sysctls else {}),
         "ulimits": {"core": plan.privileges.core},
         "logging": {"driver": LOG_DRIVER, "options": dict(LOG_OPTIONS)},
         "stop_grace_period": f"{contract.STOP_SECONDS}s",

@@ -18,6 +18,9 @@ Pair = tuple[str, object, object]
 LOOPBACK = "127.0.0.1"
 RESTART = "always"
 SHARED_MEMORY = 1024 * MIB
+# No answer of Redis' is passed on by the host: it reaches the networks it is on, the host, and nobody beyond, who so
+# opens no connection. Its users have no addresses.
+NOT_BEYOND_THE_HOST = {"net.ipv4.ip_default_ttl": "1"}
 LOG_DRIVER = "json-file"
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 # Read where there is no data yet; postgres.initialising tells initdb more. A change here replaces every container.
@@ -70,6 +73,11 @@ class ContainerPlan:
     def privileges(self) -> Privileges:
         """What the container may do."""
         return PRIVILEGES[self.server]
+
+    @property
+    def sysctls(self) -> Mapping[str, str]:
+        """Parameters of the kernel for its network; PostgreSQL knows its clients by their addresses."""
+        return NOT_BEYOND_THE_HOST if self.server == contract.REDIS and not self.address else {}
 
     @property
     def published(self) -> tuple[Published, ...]:
@@ -209,6 +217,7 @@ def _differences(plan: ContainerPlan, found: Container, identity: str) -> list[P
         ("restart policy", RESTART, found.restart_policy),
         ("limit of processes", PROCESSES, found.pids),
         ("privileges", plan.privileges, found.privileges),
+        ("sysctls", dict(plan.sysctls), dict(found.sysctls)),
         ("label " + contract.LABEL_SERVER, plan.server, found.labels.get(contract.LABEL_SERVER)),
         ("label " + contract.LABEL_PROJECT, plan.project, found.labels.get(contract.LABEL_PROJECT)),
     ]

@@ -42,9 +42,7 @@ async def end_with_faults(settings: Settings, declared: Sequence[Application], p
         raise pulumi.RunError("\n".join([*faulty, "HINT: the other applications are done; mend these, then up again"]))
 
 
-def create_redis_users(
-    settings: Settings, declared: Sequence[Application], redis: Redis, admin_password: pulumi.Output[str]
-) -> RedisUsers:
+def create_redis_users(settings: Settings, declared: Sequence[Application], redis: Redis) -> RedisUsers:
     """Declare who may do what in Redis."""
     secrets = pulumi.Output.all(*[application.redis_password for application in declared])
     return RedisUsers(
@@ -56,7 +54,6 @@ def create_redis_users(
             "image": redis.image.name,
             "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
             "adminUser": settings.postgres.admin_user,
-            "adminPassword": admin_password,
             "open": settings.redis.access == "open",
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
         },

@@ -44,6 +44,7 @@ def create_container(
         shm_size=SHARED_MEMORY // MIB,
         healthcheck=_health_check(plan.health_check),
         **restricted(plan.server),
+        sysctls=dict(plan.sysctls) or None,
         labels=[docker.ContainerLabelArgs(label=label, value=value) for label, value in here.labels.items()],
         log_driver=LOG_DRIVER,
         log_opts=LOG_OPTIONS,

@@ -21,7 +21,7 @@ async def declare(settings: Settings, host: Host, admin_password: pulumi.Output[
     create_archive(settings, host, postgres)
     redis = create_redis(settings, host, network, tls)
     applications = create_applications(settings, postgres)
-    create_redis_users(settings, applications, redis, admin_password)
+    create_redis_users(settings, applications, redis)
     known = environments(settings, applications, postgres, redis)
     for name, value in outputs(settings, network, postgres, redis, admin_password, known, tls).items():
         pulumi.export(name, value)

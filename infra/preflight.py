@@ -8,7 +8,7 @@ import pulumi
 
 from dbserver import clients, contract, refusals
 from dbserver.archive.plan import LINE_FILE
-from dbserver.docker import containers, host, images, networks, ports
+from dbserver.docker import containers, daemon, host, images, networks, ports
 from dbserver.docker import identity as asking
 from dbserver.docker.containers import Container, Published
 from dbserver.docker.host import Identity
@@ -59,6 +59,7 @@ def examine(settings: Settings) -> Host:
     names = {server: _declared(settings, server).container_name for server in contract.SERVERS}
     with ThreadPoolExecutor() as pool:
         network = pool.submit(networks.find, settings.network.name)
+        engine = pool.submit(daemon.look)
         resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
         existing = containers.inspect([*names.values(), *_archives(settings)])
         found = {server: image.result() for server, image in resolving.items()}
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> Host:
         for name in kept.result():
             way = f"./scripts/dbserver drop {name} destroys them"
             pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
+        _warn_of_neighbours(engine.result().version)
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     going = _refuse_replacing(settings, found, existing)
@@ -90,6 +92,12 @@ def examine(settings: Settings) -> Host:
     labels[contract.ARCHIVE] = archive_plan(settings).labels(stack, found[contract.POSTGRES])
     ids = {server: existing[name].id for server, name in names.items() if name in existing}
     return Host(found, labels, ids, _published(settings, found, existing), known)
+
+
+def _warn_of_neighbours(version: str) -> None:
+    what = daemon.letting_neighbours_in(version)
+    if what:
+        pulumi.log.warn(f"{what}; until then: docs/how-to/troubleshooting.md#docker-before-28")
 
 
 def _published(

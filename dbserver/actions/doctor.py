@@ -38,13 +38,13 @@ UNSEEN = (DbServerError, OSError, ValueError, LookupError, TypeError, psutil.Err
 
 def doctor(declared: Declared) -> Diagnosis:
     """Return what is wrong and why. Raises nothing for a server, a daemon or an engine that is not there."""
-    kind, said = daemon.unusable()
-    facts = Facts(declared, kind, said) if kind else _facts(declared)
+    found = daemon.look()
+    facts = Facts(declared, found.fault, found.said) if found.fault else _facts(declared, found.version)
     seen, unseen = _looked_at(facts)
     return Diagnosis(declared.stack, judge(facts, CAUSES), seen, unseen)
 
 
-def _facts(declared: Declared) -> Facts:
+def _facts(declared: Declared, version: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         network = pool.submit(_had, lambda: networks.find(declared.network) is not None)
         compose_fault = pool.submit(_had, partial(_compose_fault, declared))
@@ -58,6 +58,7 @@ def _facts(declared: Declared) -> Facts:
         servers = {server: look.result() for server, look in looks.items()}
         return Facts(
             declared,
+            version=version,
             network=network.result(),
             dead_updates=tuple(locks.result() or ()),
             compose_fault=compose_fault.result() or "",

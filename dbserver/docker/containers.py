@@ -75,6 +75,7 @@ class Container:
     user: str = ""
     shares: int = 0
     privileges: Privileges | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     bindings: tuple[Published, ...] = ()
 
     @property
@@ -239,6 +240,7 @@ def _container(entry: dict[str, Any]) -> Container:
         user=config.get("User", ""),
         shares=entry["HostConfig"].get("CpuShares") or 0,
         privileges=_privileges(entry["HostConfig"]),
+        sysctls=entry["HostConfig"].get("Sysctls") or {},
         bindings=_published(entry["NetworkSettings"].get("Ports") or {}),
     )
 

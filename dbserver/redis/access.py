@@ -33,17 +33,16 @@ class Tenant:
     scan: bool = False
 
 
-def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
+def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
     """Return the ACL file: without tenants everybody may do everything, as in the integration document.
 
-    `hashes` are the SHA-256 of the administrator's passwords: the local one,
-    which operations use, and the declared one. `known` are the categories and
-    the commands for connections that the server has. With tenants, who comes
-    without a password may only PING: health checks and deployment scripts ask
-    `redis-cli ping` and expect PONG.
+    `password` is the SHA-256 of the administrator's: the local one alone, for
+    Redis' users have no addresses, and it never leaves the host. `known` are
+    the categories and the commands for connections that the server has. With
+    tenants, who comes without a password may only PING: health checks and
+    deployment scripts ask `redis-cli ping` and expect PONG.
     """
-    passwords = " ".join(f"#{each}" for each in hashes)
-    lines = [f"user {admin} on sanitize-payload {passwords} ~* &* +@all"]
+    lines = [f"user {admin} on sanitize-payload #{password} ~* &* +@all"]
     if tenants is None:
         lines.append("user default on nopass sanitize-payload ~* &* +@all")
     else:

@@ -20,14 +20,13 @@ from tests.support.stack import Stack
 from tests.support.tenants import OLDER
 
 ADMIN = "dbadmin"
-ADMIN_PASSWORD = "of the tests' administrator"
 # Enough for the applications of any module with two colours, far below what the memory bears.
 ROOMY = {"maxConnections": 150}
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "open": {"postgres": ROOMY},
-    "password": {"postgres": ROOMY, "redis": {"access": "password"}, "adminPassword": ADMIN_PASSWORD},
-    "older": {"postgres": ROOMY, "redis": {"access": "password", "image": OLDER}, "adminPassword": ADMIN_PASSWORD},
+    "password": {"postgres": ROOMY, "redis": {"access": "password"}},
+    "older": {"postgres": ROOMY, "redis": {"access": "password", "image": OLDER}},
 }
 DATABASES = "SELECT datname FROM pg_database WHERE NOT datistemplate OR datname !~ '^template'"
 TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'dbserver'"
@@ -87,7 +86,7 @@ class Lent(Stack):
     def _let_in(self) -> None:
         if self.fenced:
             RedisUsersProvider().converge({
-                "container": self.redis, "adminUser": ADMIN, "adminPassword": ADMIN_PASSWORD, "open": False,
+                "container": self.redis, "adminUser": ADMIN, "open": False,
                 "tenants": self.tenants, "configDirectory": str(self.data / "config" / "redis"),
                 "image": self.inspect(self.redis)["Config"]["Image"],
             })  # fmt: skip

@@ -219,7 +219,7 @@ def restrictions(plan: ContainerPlan) -> dict[str, Any]:
     return {
         "PidsLimit": PROCESSES, "CapAdd": list(plan.privileges.capabilities), "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"], "ReadonlyRootfs": True, "Tmpfs": dict(plan.privileges.temporary),
-        "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}],
+        "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}], "Sysctls": dict(plan.sysctls),
     }  # fmt: skip
 
 

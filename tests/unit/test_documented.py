@@ -115,6 +115,9 @@ NOWHERE = {
     """ exec redis-cli --user <admin> "$@"' sh""": "the beginning of the commands with <redis-cli>, which are run",
     "docker logs --tail 20 --follow <container>": "it ends with the server or the reader; without --follow it is run",
     "docker logs --tail 30 <archive>": "as of the other containers",
+    "subnet=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' <network>); sudo iptables -I DOCKER-USER"
+    " -d $subnet ! -s $subnet -p tcp -m multiport --dports 5432,6379 -m conntrack --ctdir ORIGINAL<unless> -j DROP":
+        "test_neighbours runs what doctor prints, on a Docker before 28",
 }  # fmt: skip
 
 TYPED = all_typed()

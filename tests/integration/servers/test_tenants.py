@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from urllib.parse import quote
 
 import pytest
 
@@ -140,3 +141,12 @@ def test_who_comes_without_a_password_may_only_ping(house: Lent) -> None:
     assert run("docker", "exec", house.redis, "redis-cli", "ping").ok().out == "PONG\n"
     house.until(lambda: healthy(house), 20, what="healthy")
     assert house.script("status.sh").ok().out.count("ok  ") == 2
+
+
+def test_the_administrator_s_declared_password_is_postgresql_s_alone(house: Lent) -> None:
+    """Redis' users have no addresses: what is known beyond the host would open it from everywhere."""
+    url = f"redis://dbadmin:{quote(house.output('adminPassword'), safe='')}@{house.redis}:6379/0"
+    refused = house.attempts([redis(url, "CONFIG", "GET", "maxmemory")], server="redis")[0]
+    assert refused.code != 0, refused.text
+    assert "WRONGPASS" in refused.out, refused.text
+    assert house.redis_admin("ACL", "WHOAMI") == "dbadmin"

@@ -71,6 +71,14 @@ def test_each_property_that_differs_is_told_with_both_values_and_replaces_the_co
     assert plan.replacing(POSTGRES, found, IDENTITY) == texts
 
 
+def test_redis_answers_nobody_beyond_the_host_unless_it_is_reached_from_outside(programs: Programs) -> None:
+    limited = {"net.ipv4.ip_default_ttl": "1"}
+    assert (POSTGRES.sysctls, REDIS.sysctls, replace(REDIS, address="10.0.0.5").sysctls) == ({}, limited, {})
+    told = ["sysctls: {}, declared is {'net.ipv4.ip_default_ttl': '1'}"]
+    found = real(programs, REDIS, sysctls={})
+    assert plan.differences(REDIS, found) == plan.replacing(REDIS, found, IDENTITY) == told
+
+
 def test_an_address_is_published_where_the_server_speaks_tls_and_its_absence_is_a_difference(
     programs: Programs,
 ) -> None:

@@ -162,7 +162,7 @@ def test_the_password_of_redis_administrator_is_private_and_its_rules_know_it(
     password = (files / "admin-password").read_text()
     assert (files / "admin-password").stat().st_mode & 0o777 == 0o600
     assert len(password) >= 32
-    assert (files / "users.acl").read_text() == access.rules("dbadmin", [access.hashed(password)], None)
+    assert (files / "users.acl").read_text() == access.rules("dbadmin", access.hashed(password), None)
 
 
 def test_where_access_is_by_password_nobody_may_do_anything_before_the_tenants_are_there(

@@ -83,6 +83,7 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("daemon-down", Facts(DECLARED, "down", "Cannot connect"), "does not run"),
     ("daemon-silent", Facts(DECLARED, "silent", "no answer"), "does not answer"),
     ("not-in-docker-group", Facts(DECLARED, "denied", "permission denied"), "not in the group docker"),
+    ("docker-before-28", facts(version="27.5.1"), "Docker 27.5.1: machines on the same link"),
     ("network-missing", replace(with_container(PG, networks=()), network=False), "nginx-network does not exist"),
     ("backup-failed", facts(schedule=Schedule("unit", last=FAILED)), "began 2026-11-24T03:00:00+00:00 failed"),
     ("offsite-failed", facts(offsite=OffsiteState("file:///copies", NOT_COPIED)), "began 2026-11-24T03:00:00 failed"),
@@ -209,6 +210,18 @@ def test_a_server_that_does_not_start_is_told_the_reason_of_its_last_start_alone
 
 def test_two_servers_that_are_well_have_no_finding() -> None:
     assert findings(facts()) == []
+    assert findings(facts(version="28.0.0")) == []
+
+
+@pytest.mark.parametrize(
+    ("outside", "unless"),
+    [({}, ""), ({"redis": "10.0.0.5"}, ""), ({"postgres": "10.0.0.5"}, " ! --ctorigdst 10.0.0.5")],
+)
+def test_what_keeps_neighbours_out_spares_who_comes_by_tls(outside: dict[str, str], unless: str) -> None:
+    (found,) = findings(facts(version="20.10.24", declared=replace(DECLARED, outside=outside)))
+    assert found.severity == WARNING
+    assert found.command.endswith(f"--ctdir ORIGINAL{unless} -j DROP")
+    assert "'{{(index .IPAM.Config 0).Subnet}}' nginx-network" in found.command
 
 
 @pytest.mark.parametrize(("cause", "known", "words"), SEEN, ids=[f"{row[0]}-{n}" for n, row in enumerate(SEEN)])
