@@ -70,7 +70,7 @@ def differences(props: Properties) -> list[str]:
     wanted = access.Access(entry, props["extensions"], props["settings"])
     found = json.loads(session.query(running, access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
-    return drift + _password_drift(props, found["verifier"])
+    return drift + _password_drift(props, found["verifier"]) + _place_drift(props)
 
 
 def _password_drift(props: Properties, verifier: str) -> list[str]:
@@ -81,6 +81,12 @@ def _password_drift(props: Properties, verifier: str) -> list[str]:
     if not password:
         return ["this stack does not know the role's password"]
     return [] if scram.matches(verifier, password) else ["role has another password"]
+
+
+def _place_drift(props: Properties) -> list[str]:
+    """The state of an older version names no place; its difference is that."""
+    place = props.get("passwordDirectory")
+    return ["its passwords are not kept on the host"] if place and passwords.missing(place) else []
 
 
 def _granted(props: Properties, olds: Properties) -> Properties:
@@ -163,9 +169,10 @@ def _wanted(props: Properties, before: Passwords) -> tuple[Passwords, bool]:
 def _keep(props: Properties, olds: Properties, wanted: Passwords, before: Passwords) -> None:
     """Keep the passwords on the host before a server has them, with those that it may still have."""
     kept = [_without_given(props, wanted), _without_given(olds, before)]
-    if kept[0] != kept[1] or olds.get("passwordDirectory") != props["passwordDirectory"]:
+    place = props["passwordDirectory"]
+    if kept[0] != kept[1] or olds.get("passwordDirectory") != place or passwords.missing(place):
         known = [each for each in dict.fromkeys(kept) if each.redis]
-        passwords.write(props["passwordDirectory"], known, props["image"])
+        passwords.write(place, known, props["image"])
 
 
 def _without_given(props: Properties, known: Passwords) -> Passwords:

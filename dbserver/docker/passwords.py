@@ -45,6 +45,11 @@ def write(directory: str, known: Sequence[Passwords], image: str) -> None:
         raise DbServerError(f"passwords cannot be kept in {directory}: {fault.strerror}") from None
 
 
+def missing(directory: str) -> bool:
+    """Return whether nothing is known to be kept: no helper is started only to look."""
+    return host.direct() and not (Path(directory) / FILE).exists()
+
+
 def forget(directory: str, image: str) -> None:
     """Keep nothing any more."""
     path = Path(directory)

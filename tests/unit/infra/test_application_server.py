@@ -81,6 +81,8 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Running:
     monkeypatch.setattr(session, "query", lambda _, *arguments: fake.query(*arguments))
     monkeypatch.setattr(passwords, "read", lambda directory, _: fake.kept.get(directory, []))
     monkeypatch.setattr(passwords, "write", fake.keep)
+    monkeypatch.setattr(passwords, "missing", lambda directory: directory not in fake.kept)
+    fake.kept[PROPS["passwordDirectory"]] = []
     monkeypatch.setattr(session, "attempt", lambda _, *arguments: fake.attempt(*arguments))
     monkeypatch.setattr(containers, "inspect", lambda _: {"db-server-postgres": container()})
     return fake
@@ -254,9 +256,21 @@ def test_what_a_state_of_an_older_version_knows_stays_and_is_kept(running: Runni
 
 def test_a_change_of_something_else_keeps_nothing_anew(running: Running) -> None:
     made = created()
-    running.kept.clear()
+    running.sent.clear()
     updated(made, poolSize=20.0)
-    assert running.kept == {}
+    assert "kept" not in [statement for statement, _ in running.sent]
+
+
+def test_passwords_that_are_missing_on_the_host_are_a_difference_and_kept_again(running: Running) -> None:
+    made = created()
+    running.found["verifier"] = scram.verifier(made["password"])
+    running.kept.clear()
+    found = dict(PROVIDER.read("shop", made).outs or {})
+    assert found["drift"] == ["its passwords are not kept on the host"]
+    again = updated(found)
+    assert again["password"] == made["password"]
+    assert kept(running) == [(made["password"], made["redis_password"], 1)]
+    assert (PROVIDER.read("shop", again).outs or {})["drift"] == []
 
 
 def test_a_given_password_is_not_kept_until_it_is_given_no_more(running: Running) -> None:

@@ -36,8 +36,10 @@ def test_what_is_written_is_read_and_nobody_else_s(place: Path) -> None:
 
 def test_nothing_is_kept_before_anything_is_written_and_after_it_is_forgotten(place: Path) -> None:
     assert passwords.read(str(place), IMAGE) == []
+    assert passwords.missing(str(place))
     passwords.forget(str(place), IMAGE)
     passwords.write(str(place), KNOWN, IMAGE)
+    assert not passwords.missing(str(place))
     passwords.forget(str(place), IMAGE)
     assert passwords.read(str(place), IMAGE) == []
     assert list(place.parent.iterdir()) == []
@@ -66,6 +68,7 @@ def test_elsewhere_a_helper_works_and_no_password_is_in_its_arguments(helper: Pr
     passwords.write("/data/config/passwords/shop", KNOWN, IMAGE)
     assert passwords.read("/data/config/passwords/shop", IMAGE) == KNOWN[:1]
     passwords.forget("/data/config/passwords/shop", IMAGE)
+    assert not passwords.missing("/data/config/passwords/shop"), "no helper is started only to look"
     wrote, read, removed = helper.calls
     assert not [word for call in helper.calls for word in call.argv if "new" in word and ".new" not in word]
     assert "new of redis" in wrote.stdin
