@@ -248,6 +248,7 @@ def end_all_sessions(stack: Stack) -> None:
     stack.until(lambda: stack.sql(f"SELECT count(*) {others}") == "0", what="the end of the killed update's sessions")
 
 
+@pytest.mark.full
 def test_a_kill_just_after_a_role_was_made_loses_no_password(running: Stack) -> None:
     holding = hold_the_registry(running)
     running.declare({"name": "killed", "poolSize": 1})
