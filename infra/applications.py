@@ -104,8 +104,10 @@ def known(entry: ApplicationSettings) -> Entry:
     )
 
 
-def properties(entry: ApplicationSettings, container: str | pulumi.Output[str], admin_user: str) -> dict[str, Any]:
-    """Return what the provider makes the role and the database of."""
+def properties(
+    entry: ApplicationSettings, container: str | pulumi.Output[str], admin_user: str, image: str, data_directory: str
+) -> dict[str, Any]:
+    """Return what the provider makes the role and the database of; `image` is PostgreSQL's, on the host."""
     application = known(entry)
     return {
         "container": container,
@@ -122,12 +124,15 @@ def properties(entry: ApplicationSettings, container: str | pulumi.Output[str], 
         "givenPassword": entry.password or "",
         "passwordVersion": entry.password_version,
         "keepPassword": entry.keep_password,
+        "passwordDirectory": contract.password_directory(data_directory, application.role),
+        "image": image,
     }
 
 
 def _application(settings: Settings, entry: ApplicationSettings, postgres: Postgres) -> Application:
     # The server's own resource passes its container on, so that this one waits for its answer.
-    wanted = properties(entry, postgres.server.container, settings.postgres.admin_user)
+    admin, image = settings.postgres.admin_user, postgres.image.name
+    wanted = properties(entry, postgres.server.container, admin, image, settings.data_directory)
     if entry.password:
         wanted["givenPassword"] = pulumi.Output.secret(entry.password)
     secret = ["password", "redis_password", "givenPassword"]

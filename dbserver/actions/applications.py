@@ -12,13 +12,14 @@ from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
+from dbserver.docker import containers, passwords
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.postgres import access, remains, sql, swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered, variables
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 
-UNKNOWN = "docs/how-to/recover.md, 'The state is lost'"
+UNKNOWN = "docs/how-to/recover.md, 'A generated password is not known'"
 
 
 def list_applications(declared: Declared) -> Applications:
@@ -74,6 +75,7 @@ def drop(declared: Declared, name: str) -> Dropped:
             backup = _backed_up(declared, application) if found.exists else ""
             _forget_kept(declared, name)
             _server(declared).query(access.drop(application), declared.admin)
+            _forget_passwords(declared, application)
     return Dropped(declared.stack, name, application.database, application.role, found.size_bytes, backup)
 
 
@@ -85,6 +87,13 @@ def _backed_up(declared: Declared, application: Application) -> str:
 def _forget_kept(declared: Declared, name: str) -> None:
     for database in _kept(declared, name):
         _server(declared).query(swap.forget(database), declared.admin)
+
+
+def _forget_passwords(declared: Declared, application: Application) -> None:
+    """After the role: until then it has one of them."""
+    name = declared.containers[contract.POSTGRES]
+    directory = contract.password_directory(declared.data_directory, application.role)
+    passwords.forget(directory, containers.inspect([name])[name].image)
 
 
 def _kept(declared: Declared, name: str) -> list[str]:

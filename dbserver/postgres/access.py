@@ -117,6 +117,11 @@ def existing(application: Application) -> str:
     )
 
 
+def verifier(application: Application) -> str:
+    """Return the query for the verifier of a role that exists; one that has none is told as `none`."""
+    return f"SELECT coalesce(rolpassword, 'none') FROM pg_authid WHERE rolname = {literal(application.role)};\n"
+
+
 def drop(application: Application) -> str:
     """Return the statements that destroy an application's database and role."""
     return (

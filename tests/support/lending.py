@@ -56,7 +56,7 @@ class Lent(Stack):
         for entry in map(with_password, entries):
             self.declare(entry)
             settings = Settings.model_validate(entry)
-            made = ApplicationProvider().create(properties(settings, self.postgres, ADMIN)).outs or {}
+            made = ApplicationProvider().create(self.wanted(settings)).outs or {}
             assert not made["drift"], made["drift"]
             password = made["redis_password"] if self.fenced else None
             hosts = {"postgres": self.postgres, "redis": self.redis}
@@ -70,9 +70,14 @@ class Lent(Stack):
     def change(self, entry: dict[str, Any]) -> list[str]:
         """Change an application as an update does; return what could not be done, in PostgreSQL's words."""
         settings = Settings.model_validate(with_password(entry))
-        wanted = properties(settings, self.postgres, ADMIN)
-        self.made[settings.name] = ApplicationProvider().update("", self.made[settings.name], wanted).outs or {}
+        before, wanted = self.made[settings.name], self.wanted(settings)
+        self.made[settings.name] = ApplicationProvider().update("", before, wanted).outs or {}
         return list(self.made[settings.name]["drift"])
+
+    def wanted(self, entry: Settings) -> dict[str, Any]:
+        """Return what the engine gives the provider for an application."""
+        image = self.inspect(self.postgres)["Config"]["Image"]
+        return properties(entry, self.postgres, ADMIN, image, str(self.data))
 
     @property
     def fenced(self) -> bool:

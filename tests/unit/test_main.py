@@ -182,7 +182,8 @@ def test_the_application_of_the_dev_stack_is_declared_with_exactly_these_propert
         "container": "db-server-postgres", "adminUser": "dbadmin", "name": "crypto-ai-agent",
         "database": "crypto_ai_agent", "role": "crypto", "poolSize": 10, "instances": 1, "redisDatabase": 0,
         "redisPrefix": "crypto-ai-agent:", "extensions": ["pg_trgm"], "settings": {}, "givenPassword": "",
-        "passwordVersion": 1, "keepPassword": False, "drift": [],
+        "passwordVersion": 1, "keepPassword": False, "drift": [], "image": "postgres:17",
+        "passwordDirectory": "/data/db-server/config/passwords/crypto",
     }  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
-    monkeypatch.setattr(host, "_direct", lambda: False)
+    monkeypatch.setattr(host, "direct", lambda: False)
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
     preparation.prepare_redis(
         plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted), "dbadmin", is_open=True

@@ -12,12 +12,13 @@ from dbserver.actions import applications
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
-from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError, UsageError
+from dbserver.docker import containers, passwords
+from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres.server import Server
 from dbserver.results.applications import Doomed
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.backups.test_manifest import made
-from tests.unit.fakes import Failed, Programs
+from tests.unit.fakes import Failed, Programs, container
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -61,6 +62,15 @@ def backed_up(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 
     monkeypatch.setattr(making, "make", make)
     return wanted
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Where passwords were forgotten, and in which image."""
+    places: list[tuple[str, str]] = []
+    monkeypatch.setattr(containers, "inspect", lambda names: {name: container(image="postgres:17") for name in names})
+    monkeypatch.setattr(passwords, "forget", lambda *place: places.append(place))
+    return places
 
 
 @pytest.mark.usefixtures("server")
@@ -172,6 +182,17 @@ def test_an_application_that_is_declared_no_more_is_backed_up_and_dropped(
     dropped = server.started("DROP DATABASE")
     assert len(dropped) == 1
     assert dropped[0].argv[-1] == "dbadmin", "the registry is in the administrator's database"
+
+
+def test_the_passwords_of_what_is_dropped_are_forgotten_after_its_role(
+    server: Programs, forgotten: list[tuple[str, str]]
+) -> None:
+    applications.drop(DECLARED, "shop")
+    assert forgotten == [("/data/db-server/config/passwords/shop_user", "postgres:17")]
+    server.answer("DROP ROLE", Failed("role has objects"))
+    with pytest.raises(CommandError):
+        applications.drop(DECLARED, "shop")
+    assert len(forgotten) == 1
 
 
 @pytest.mark.parametrize(
