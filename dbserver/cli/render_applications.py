@@ -22,7 +22,7 @@ def application(found: ApplicationInfo) -> str:
         "owner": found.owner,
         "size": _size(found),
         "connections": _connections(found),
-        "extensions": ", ".join(found.extensions) or "none",
+        "extensions": "unknown" if found.extensions is None else ", ".join(found.extensions) or "none",
         "redis": f"{found.redis_prefix}* in database {found.redis_database}",
     }
     return "\n".join([found.name, *(f"  {name:<12} {value}" for name, value in facts.items())])
