@@ -113,6 +113,17 @@ def test_globals_that_are_cut_off_are_no_backup(shop: Stack) -> None:
     assert verb(shop, "verify", made, code=1)["faults"]
 
 
+def test_a_newest_backup_that_was_found_damaged_is_told_by_the_status(shop: Stack) -> None:
+    made = backed_up(shop)
+    assert [each["damaged"] for each in verb(shop, "status")["backups"] if each["subject"] == "shop"] == [False]
+    (directory(shop) / made / "data" / "toc.dat").write_bytes(b"")
+    verb(shop, "verify", made, code=1)
+    assert [each["damaged"] for each in verb(shop, "status", code=3)["backups"] if each["subject"] == "shop"] == [True]
+    assert f"DAMAGED: ./scripts/dbserver verify {made}" in shop.script("status.sh").out
+    backed_up(shop)
+    assert verb(shop, "status")["well"] is True
+
+
 @pytest.mark.parametrize("arguments", [(), ("shop", "--all")])
 def test_an_application_and_all_of_them_exclude_each_other(shop: Stack, arguments: tuple[str, ...]) -> None:
     for name in ("backup", "prune"):
