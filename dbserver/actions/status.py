@@ -259,6 +259,7 @@ def _last_backup(found: Backup) -> LastBackup:
         drilled=str(drill.get("at", "")),
         fault=str(drill.get("fault", "")),
         damaged=proved.damaged,
+        started=found.manifest.started,
     )
 
 

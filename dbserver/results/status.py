@@ -121,8 +121,8 @@ class ServerStatus:
 class LastBackup:
     """The newest backup of a subject; an application without one has the age None.
 
-    `verified` and `drilled` are when, or empty; `damaged` is what the last look at it found, `fault` why the last drill
-    of it failed.
+    `started`, `verified` and `drilled` are when, or empty; `damaged` is what the last look at it found, `fault` why
+    the last drill of it failed.
     """
 
     subject: str
@@ -133,6 +133,7 @@ class LastBackup:
     drilled: str = ""
     fault: str = ""
     damaged: bool = False
+    started: str = ""
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def test_a_newest_backup_that_was_found_damaged_is_told_by_the_status(shop: Stac
     verb(shop, "verify", made, code=1)
     assert [each["damaged"] for each in verb(shop, "status", code=3)["backups"] if each["subject"] == "shop"] == [True]
     assert f"DAMAGED: ./scripts/dbserver verify {made}" in shop.script("status.sh").out
+    metrics = shop.script("status.sh", "--format", "prometheus").out
+    assert f'dbserver_backup_damaged{{stack="{shop.name}",subject="shop"}} 1.0' in metrics
     backed_up(shop)
     assert verb(shop, "status")["well"] is True
 
