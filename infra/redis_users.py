@@ -12,7 +12,7 @@ from infra.server import Properties, ServerProvider, patiently
 class RedisUsersProvider(ServerProvider):
     """Loads the users' rules; sees rules that were changed by hand."""
 
-    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "tenants", "drift")
+    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift")
 
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""

@@ -17,8 +17,8 @@ LISTED = "user default on\nuser dbadmin on\n"
 TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant-password", "scan": False}
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
-    "adminUser": "dbadmin", "adminPassword": "admin-password", "open": False, "tenants": [TENANT],
-    "drift": "", "loaded": None,
+    "adminUser": "dbadmin", "adminPassword": "admin-password", "open": False, "fence": access.fence(),
+    "tenants": [TENANT], "drift": "", "loaded": None,
 }  # fmt: skip
 
 
@@ -87,11 +87,17 @@ def test_a_user_changed_by_hand_is_drift_that_the_next_update_mends(redis: Progr
 
 
 @pytest.mark.parametrize(
-    "changed", ["container", "containerId", "adminUser", "adminPassword", "open", "tenants"]
+    "changed", ["container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants"]
 )  # fmt: skip
 def test_every_property_is_brought_in_line_in_place(changed: str) -> None:
     result = PROVIDER.diff("id", PROPS, {**PROPS, changed: "another"})
     assert (result.changes, result.replaces) == (True, [])
+
+
+def test_users_that_another_version_made_are_made_again() -> None:
+    older = {name: value for name, value in PROPS.items() if name != "fence"}
+    assert PROVIDER.diff("id", older, PROPS).changes is True
+    assert PROVIDER.diff("id", PROPS, dict(PROPS)).changes is False
 
 
 def test_rules_that_the_server_refuses_are_taken_back_because_it_would_not_start_on_them(
