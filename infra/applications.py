@@ -8,6 +8,7 @@ import pulumi
 from dbserver import contract
 from dbserver.applications import Application as Entry
 from dbserver.applications import environment
+from dbserver.redis import access
 from dbserver.settings.application import Application as ApplicationSettings
 from dbserver.settings.model import Settings
 from infra import identity
@@ -55,6 +56,7 @@ def create_redis_users(settings: Settings, declared: Sequence[Application], redi
             "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
             "adminUser": settings.postgres.admin_user,
             "open": settings.redis.access == "open",
+            **({} if settings.redis.access == "open" else {"fence": access.fence()}),
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
         },
     )

@@ -13,7 +13,7 @@ class RedisUsersProvider(ServerProvider):
     """Loads the users' rules; sees rules that were changed by hand."""
 
     # A state of before has the declared password too: it has to leave the rules that are in force.
-    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "tenants", "drift")
+    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift")
 
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,12 @@ UNKNOWN = "docs/how-to/recover.md, 'A generated password is not known'"
 def list_applications(declared: Declared) -> Applications:
     """Return every application with what it uses."""
     known = registered(declared)
-    usage = _usage(declared, known)
-    return Applications(declared.stack, tuple(_info(application, usage) for application in known))
+    return Applications(declared.stack, _found(declared, known))
 
 
 def info(declared: Declared, name: str) -> ApplicationInfo:
     """Return one application with what it uses and its extensions."""
-    application = one(declared, name)
-    found = _info(application, _usage(declared, [application]))
-    if not found.exists:
-        return found
-    extensions = json.loads(_server(declared).query(sql.EXTENSIONS, application.database))
-    return found.with_extensions(tuple(extensions))
+    return _found(declared, [one(declared, name)])[0]
 
 
 def environment(declared: Declared, name: str) -> Environment:
@@ -152,6 +147,24 @@ def _server(declared: Declared) -> Server:
 def _usage(declared: Declared, known: list[Application]) -> dict[str, dict[str, Any]]:
     names = [application.database for application in known]
     return dict(json.loads(_server(declared).query(sql.usage(names)))) if names else {}
+
+
+def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInfo, ...]:
+    usage = _usage(declared, known)
+    extensions = _extensions(declared, [each.database for each in known if each.database in usage])
+    found = [_info(application, usage) for application in known]
+    return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
+
+
+def _extensions(declared: Declared, databases: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return what is installed in each of these databases that tells."""
+    found: dict[str, tuple[str, ...]] = {}
+    while databases:
+        said = _server(declared).attempt(sql.extensions(databases), declared.admin).stdout
+        told = [json.loads(line) for line in said.splitlines()]
+        found |= {database: tuple(names) for each in told for database, names in each.items()}
+        databases = databases[len(told) + 1 :]
+    return found
 
 
 def _info(application: Application, usage: dict[str, dict[str, Any]]) -> ApplicationInfo:

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from dbserver import compose, contract, engine, identity, validity
 from dbserver.archive.standing import standing
-from dbserver.backups import timers
+from dbserver.backups import evidence, timers
 from dbserver.declared import ROOT, Declared
 from dbserver.diagnosis.cause import judge
 from dbserver.diagnosis.causes import CAUSES
@@ -65,6 +66,7 @@ def _facts(declared: Declared, version: str) -> Facts:
             compose_foreign=tuple(_had(partial(compose.foreign, ROOT)) or ()),
             archive=_had(partial(standing, declared, sizes=False)),
             schedule=_had(partial(timers.read, declared.stack, datetime.now().astimezone())),
+            damaged_backups=_had(partial(evidence.damaged, Path(declared.backup_directory))) or (),
             offsite=_had(partial(record.seen, declared, datetime.now(UTC))),
             servers=servers,
         )

@@ -39,7 +39,10 @@ def info(stack: str | None, form: str, application: str, field: str | None) -> N
     from dbserver.cli import render_applications as render
 
     found = act(running(stack), application)
-    show(found, form, lambda result: render.field(result, field) if field else render.application(result))
+    if field:
+        click.echo(render.field(found, field, form))
+    else:
+        show(found, form, render.application)
 
 
 @verb(

@@ -180,7 +180,8 @@ class Facts:
     `daemon` is what kept it from being used: `missing`, `denied`, `down`, `silent`, or empty; `said` its words,
     `version` its version.
     `network` is whether it exists. `dead_updates` are the pids that left a lock. `compose_fault` is what is wrong with
-    docker-compose.yml, `compose_foreign` are the files that compose would read in its place.
+    docker-compose.yml, `compose_foreign` are the files that compose would read in its place. `damaged_backups` are the
+    newest of their subjects, as subject and id.
     """
 
     declared: Declared
@@ -190,6 +191,7 @@ class Facts:
     network: bool | None = None
     dead_updates: tuple[int, ...] = ()
     schedule: Schedule | None = None
+    damaged_backups: tuple[tuple[str, str], ...] = ()
     archive: Archive | None = None
     offsite: OffsiteState | None = None
     compose_fault: str = ""

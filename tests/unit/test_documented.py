@@ -73,6 +73,8 @@ ELSEWHERE = {
     "exec /path/to/database-server/scripts/start-database-server.sh":
         "test_compose.py::test_the_hook_works_without_a_terminal_and_an_environment",
     "./scripts/dbserver offsite push --stack <stack>": OFFSITE,
+    "./scripts/dbserver backup <subject> --stack <stack>":
+        "test_keeping.py::test_a_newest_backup_that_was_found_damaged_is_told_until_another_one_is_made",
     "mv <file> <file>.before && ./scripts/start.sh --stack <stack>":
         "test_compose.py::test_somebody_else_s_file_is_refused_and_never_written_over",
     "mv docker-compose.yml docker-compose.yml.before":

@@ -17,6 +17,7 @@ from dbserver import certificates, contract
 from dbserver.docker.containers import daemon_error
 from dbserver.docker.privileges import PRIVILEGES
 from dbserver.postgres.settings import ENCRYPTED as PG_TLS
+from dbserver.redis.access import fence
 from dbserver.redis.settings import ENCRYPTED as REDIS_TLS
 from dbserver.settings import file
 from dbserver.settings.model import Settings
@@ -252,13 +253,14 @@ def test_with_access_by_password_an_application_comes_as_its_tenant() -> None:
     assert users.inputs["tenants"] == [
         {"name": "shop", "prefix": "shop:", "password": REDIS_PASSWORD, "scan": True}
     ]  # fmt: skip
-    assert users.inputs["open"] is False
+    assert (users.inputs["open"], users.inputs["fence"]) == (False, fence())
 
 
 def test_where_redis_is_open_no_application_has_a_tenant_or_its_password() -> None:
     declared = crypto()
     assert declared.container("redis-users")["tenants"] == []
     assert declared.container("redis-users")["open"] is True
+    assert "fence" not in declared.container("redis-users"), "another version would load the same rules once more"
     assert REDIS_PASSWORD not in json.dumps(declared.exports)
 
 

@@ -17,7 +17,7 @@ LISTED = "user default on\nuser dbadmin on\n"
 TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant-password", "scan": False}
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
-    "adminUser": "dbadmin", "open": False, "tenants": [TENANT],
+    "adminUser": "dbadmin", "open": False, "fence": access.fence(), "tenants": [TENANT],
     "drift": "", "loaded": None,
 }  # fmt: skip
 
@@ -94,10 +94,16 @@ def test_a_password_that_is_on_the_administrator_from_before_leaves_the_rules(wr
     assert PROVIDER.diff("id", outs, PROPS).changes is False
 
 
-@pytest.mark.parametrize("changed", ["container", "containerId", "adminUser", "open", "tenants"])
+@pytest.mark.parametrize("changed", ["container", "containerId", "adminUser", "open", "fence", "tenants"])
 def test_every_property_is_brought_in_line_in_place(changed: str) -> None:
     result = PROVIDER.diff("id", PROPS, {**PROPS, changed: "another"})
     assert (result.changes, result.replaces) == (True, [])
+
+
+def test_users_that_another_version_made_are_made_again() -> None:
+    older = {name: value for name, value in PROPS.items() if name != "fence"}
+    assert PROVIDER.diff("id", older, PROPS).changes is True
+    assert PROVIDER.diff("id", PROPS, dict(PROPS)).changes is False
 
 
 def test_rules_that_the_server_refuses_are_taken_back_because_it_would_not_start_on_them(

@@ -295,6 +295,19 @@ def test_an_application_is_a_fact_a_line_or_one_value_alone(run: Run, capsys: py
 
 
 @pytest.mark.usefixtures("acted")
+@pytest.mark.parametrize(
+    ("field", "value"), [("database", "shop_data"), ("exists", True), ("connection_limit", 20), ("extensions", [])]
+)
+def test_one_value_of_an_application_is_json_of_its_own_type(
+    run: Run, capsys: pytest.CaptureFixture[str], field: str, value: object
+) -> None:
+    assert run("info", "shop", "--field", field, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out) == value
+    assert run("info", "shop", "--field", "bogus", "--format", "json") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 2
+
+
+@pytest.mark.usefixtures("acted")
 @pytest.mark.parametrize("verb", [("list",), ("info", "shop"), ("env", "shop"), ("drop", "shop", "--confirm", "shop")])
 def test_the_verbs_of_applications_print_json_alone(
     run: Run, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...]

@@ -89,6 +89,7 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("offsite-failed", facts(offsite=OffsiteState("file:///copies", NOT_COPIED)), "began 2026-11-24T03:00:00 failed"),
     ("offsite-missing", facts(offsite=OffsiteState("file:///copies", waiting=("shop_1",))), "shop_1"),
     ("backup-missed", facts(schedule=Schedule("unit", "0 3 * * *", missed="2026-11-24T03:00")), "did not happen"),
+    ("backup-damaged", facts(damaged_backups=(("shop", "shop_1"),)), "of shop is damaged: shop_1"),
     ("archive-down", facts(archive=AWAY), "container db-server-archive is exited"),
     ("archive-behind", facts(archive=replace(AWAY, state="running", synchronous=True)), "EVERY COMMIT WAITS"),
     ("archive-differs", facts(archive=replace(AWAY, fault="", differences=("user: root",))), "not as declared"),
@@ -317,3 +318,12 @@ def test_a_server_that_crashes_again_and_again_had_its_port() -> None:
 def test_a_server_that_crashes_at_each_start_is_not_said_to_refuse_clients() -> None:
     earlier = (LOG + 'FATAL:  password authentication failed for user "shop"', LOG + "FATAL:  something")
     assert [each.cause for each in findings(looping(*earlier))] == ["container-restarting"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "again"),
+    [("shop", "shop"), ("server.redis", "--redis"), ("server.globals", "--all"), ("database.x", "--all")],
+)
+def test_a_damaged_backup_is_made_again_by_the_command_for_what_it_is_of(subject: str, again: str) -> None:
+    (found,) = judge(facts(damaged_backups=((subject, "1"),)), CAUSES)
+    assert found.command == f"./scripts/dbserver backup {again} --stack {found.command.split()[-1]}"

@@ -48,7 +48,7 @@ def test_a_tenant_reaches_its_own_keys_and_channels_only() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "@admin", "@dangerous", "keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb",
+        "@admin", "@dangerous", "keys", "scan", "randomkey", "pubsub", "swapdb", "flushall", "flushdb",
         "move", "client", "function", "script", "sort", "sort_ro",
     ],
 )  # fmt: skip
@@ -63,13 +63,23 @@ def test_what_client_libraries_need_at_every_connection_is_allowed_after_all_den
     denials = max(place for place, word in enumerate(words) if word.startswith("-"))
     assert words[denials + 1 :] == [
         "+client|setname", "+client|getname", "+client|setinfo", "+client|id", "+script|load", "+script|exists",
+        "+info",
     ]  # fmt: skip
+    assert "-dbsize" not in words
 
 
 def test_a_command_that_the_server_lacks_is_left_out_because_it_would_refuse_the_rules() -> None:
     """Redis 7.0 has no CLIENT SETINFO; libraries that call it ignore the answer."""
     older, newer = rules_of(known=("connection", "client|id")), rules_of(known=("connection", "client|setinfo"))
     assert [word for word in newer if word not in older] == ["+client|setinfo"]
+
+
+@pytest.mark.parametrize("name", ["UNFENCED", "NEEDED", "MODULE_CATEGORIES"])
+def test_what_a_tenant_may_do_has_an_identity_that_changes_with_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    before = access.fence()
+    assert access.fence() == before
+    monkeypatch.setattr(access, name, (*getattr(access, name), "hotkeys"))
+    assert access.fence() != before
 
 
 def test_scanning_is_for_the_tenant_that_declares_it() -> None:
