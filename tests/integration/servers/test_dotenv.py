@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbserver.cli import environment
@@ -15,7 +15,10 @@ from tests.support.commands import run
 from tests.support.dotenv import HOSTILE, READABLE, named
 from tests.support.lending import Lent
 
-PLAIN = st.from_regex(environment.PLAIN, fullmatch=True)
+PLAIN = [chr(number) for number in range(0x20, 0x7F) if environment.PLAIN.fullmatch(chr(number))]
+VALUES = st.lists(st.text(st.sampled_from(PLAIN)), min_size=1)
+# Some signs mean something alone, at the beginning, at the end or after another one only.
+EVERYWHERE = [*READABLE, *PLAIN, *(f"{sign}a{sign}b:{sign}c={sign}{sign}" for sign in PLAIN)]
 # Each expands or drops what stands bare in an assignment by rules of its own.
 SHELLS = ("sh", "bash")
 
@@ -59,7 +62,8 @@ def composed(file: Path, plugin: Mapping[str, str]) -> dict[str, str]:
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(st.lists(PLAIN, min_size=1))
+@given(VALUES)
+@example(EVERYWHERE)
 def test_whatever_is_printed_means_the_same_to_shells_and_python_dotenv(file: Path, values: list[str]) -> None:
     wanted = named(values)
     file.write_text(environment.dotenv(wanted) + "\n")
@@ -69,8 +73,7 @@ def test_whatever_is_printed_means_the_same_to_shells_and_python_dotenv(file: Pa
 
 
 def test_docker_and_compose_read_it_as_the_others_do(lent: Lent, plugin: dict[str, str], file: Path) -> None:
-    every = "".join(map(chr, range(0x20, 0x7F)))
-    wanted = named([*READABLE, *(f"a{sign}b{sign}" for sign in every if environment.PLAIN.fullmatch(sign))])
+    wanted = named(EVERYWHERE)
     file.write_text(environment.dotenv(wanted) + "\n")
     assert read(lent.client("env -0", "--env-file", str(file)).ok().out) == wanted
     assert composed(file, plugin) == wanted
