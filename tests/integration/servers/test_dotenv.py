@@ -36,7 +36,7 @@ def sourced(shell: str, file: Path) -> dict[str, str]:
     """Return what a process has in its environment after the file was sourced."""
     script = "set -a; . ./.env; exec env -0"
     found = run(
-        shell, "-c", script, cwd=file.parent, env={"PATH": os.environ["PATH"], "HOME": "/home/of-the-test"}
+        shell, "-c", script, cwd=file.parent, env={"PATH": os.environ["PATH"], "HOME": "/the-tests-own"}
     ).ok()
     assert found.err == ""
     return read(found.out)
