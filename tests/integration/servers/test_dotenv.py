@@ -35,9 +35,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sourced(shell: str, file: Path) -> dict[str, str]:
     """Return what a process has in its environment after the file was sourced."""
     script = "set -a; . ./.env; exec env -0"
-    found = run(
-        shell, "-c", script, cwd=file.parent, env={"PATH": os.environ["PATH"], "HOME": "/the-tests-own"}
-    ).ok()
+    found = run(shell, "-c", script, cwd=file.parent, env={"PATH": os.environ["PATH"], "HOME": "/the-tests-own"}).ok()
     assert found.err == ""
     return read(found.out)
 
