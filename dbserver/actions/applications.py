@@ -34,13 +34,13 @@ def info(declared: Declared, name: str) -> ApplicationInfo:
     return _found(declared, [one(declared, name)])[0]
 
 
-def environment(declared: Declared, name: str) -> Environment:
-    """Return what an application needs to connect, from the stack's outputs.
+def environment(declared: Declared, name: str, *, host: bool = False) -> Environment:
+    """Return what an application needs to connect, from the stack's outputs; `host`: where it runs on the host itself.
 
     Raises DbServerError where its password is not known, and the server is not declared to keep it: nothing that is
     printed would let it in.
     """
-    found = variables(declared, name)
+    found = variables(declared, name, host=host)
     if not found.get("DB_PASSWORD") and name not in declared.keeping:
         hint = f"give it, a new passwordVersion, or keepPassword: true: {UNKNOWN}"
         raise DbServerError(f"this stack does not know the password of application {name}; nothing is printed", hint)

@@ -234,6 +234,7 @@ def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_
             "REDIS_URL": "redis://db-server-redis:6379/0",
             "REDIS_HOST": "db-server-redis",
             "REDIS_PORT": "6379",
+            "REDIS_PREFIX": "crypto-ai-agent:",
         }
     }
 
@@ -246,8 +247,9 @@ def test_without_applications_the_output_is_an_empty_secret() -> None:
 
 def test_with_access_by_password_an_application_comes_as_its_tenant() -> None:
     declared = declare(redis={"access": "password"}, applications=[{"name": "shop", "redisScan": True}])
-    url = opened(declared.exports["applications"])["shop"]["REDIS_URL"]
-    assert url == f"redis://shop:{REDIS_PASSWORD}@db-server-redis:6379/0"
+    known = opened(declared.exports["applications"])["shop"]
+    assert known["REDIS_URL"] == f"redis://shop:{REDIS_PASSWORD}@db-server-redis:6379/0"
+    assert (known["REDIS_USER"], known["REDIS_PASSWORD"], known["REDIS_PREFIX"]) == ("shop", REDIS_PASSWORD, "shop:")
     users = declared.resources["redis-users"]
     assert is_secret(users.raw["tenants"])
     assert users.inputs["tenants"] == [

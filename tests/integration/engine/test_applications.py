@@ -73,6 +73,7 @@ def test_the_shipped_application_has_exactly_the_integration_documents_variables
         "REDIS_URL": f"redis://{town.redis}:6379/0",
         "REDIS_HOST": town.redis,
         "REDIS_PORT": "6379",
+        "REDIS_PREFIX": "crypto-ai-agent:",
     }
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", password)
     assert shut_out(town, {"crypto": password}, "crypto_ai_agent") == []

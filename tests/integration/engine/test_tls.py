@@ -133,6 +133,16 @@ def test_who_arrives_without_docker_s_proxy_needs_tls_too(secured: Stack) -> Non
     assert secured.password_works(password), "the administrator comes in from inside the container"
 
 
+def test_what_env_prints_for_the_host_encrypts_there(secured: Stack) -> None:
+    url = secured.script("dbserver", "env", "shop", "--for", "host", "--field", "DATABASE_URL").ok().out.strip()
+    assert url.endswith("?sslmode=require")
+    ask = ["psql", "-XAtq", url, "-c", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"]
+    assert secured.attempts([ask], "--network", "host")[0].ok().out == "t"
+    redis = secured.script("dbserver", "env", "shop", "--for", "host", "--field", "REDIS_URL").ok().out.strip()
+    asked = ["redis-cli", "--no-auth-warning", "-u", redis, "PING"]
+    assert secured.attempts([asked], "--network", "host", server="redis")[0].ok().out == "PONG"
+
+
 def test_the_network_of_the_applications_is_as_it_was(secured: Stack) -> None:
     url = secured.variables("shop")["DATABASE_URL"]
     ask = ["psql", "-XAtq", f"{url}?sslmode=disable", "-c", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"]

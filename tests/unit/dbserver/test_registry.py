@@ -62,3 +62,22 @@ def test_the_variables_of_an_application_come_from_the_outputs_with_their_secret
     assert registry.variables(DECLARED, "shop") == {"DB_PASSWORD": "p"}
     assert asked == [("unit", True)]
     assert programs.calls == [], "no server is needed"
+
+
+@pytest.mark.parametrize(("servers", "end"), [([], ""), (["redis"], ""), (["postgres"], "?sslmode=require")])
+def test_for_the_host_the_addresses_are_those_that_are_published_there(
+    monkeypatch: pytest.MonkeyPatch, servers: list[str], end: str
+) -> None:
+    known = {"DATABASE_URL": "postgresql://a:b@c:5432/d", "REDIS_URL": "redis://c:6379/0"}
+    published = {
+        server: {"publishedAddress": "127.0.0.1", "publishedPort": port, "host": "c", "port": 1}
+        for server, port in (("postgres", 15432), ("redis", 16379))
+    }
+    outputs = {"applications": {"shop": known}, **published, **({"tls": {"servers": servers}} if servers else {})}
+    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(engine, "outputs", lambda *_, **__: outputs)
+    assert registry.variables(DECLARED, "shop", host=True) == {
+        "DATABASE_URL": f"postgresql://a:b@127.0.0.1:15432/d{end}", "DB_HOST": "127.0.0.1", "DB_PORT": "15432",
+        "REDIS_URL": "redis://127.0.0.1:16379/0", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "16379",
+    }  # fmt: skip
+    assert registry.variables(DECLARED, "shop") == known
