@@ -53,7 +53,7 @@ def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Se
 
 def fence() -> str:
     """Return what identifies these rules, whoever the tenants are: with other ones all tenants' are loaded again."""
-    return hashed(rules("", [], [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
+    return hashed(rules("", "", [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
 
 
 def hashed(text: str) -> str:
