@@ -140,7 +140,9 @@ def _copied(
 ) -> filling.Rows:
     besides.refuse_missing(wanted.backup.id, tables, found)
     live = wanted.application.database
-    return besides.copy(server, target, live, taking.live(server, live).owner, schema, tables)
+    known = taking.live(server, live)
+    taking.refuse_superuser(known, live, wanted.backup.id)
+    return besides.copy(server, target, live, known.owner, schema, tables)
 
 
 def rollback(declared: Declared, name: str) -> RolledBack:
