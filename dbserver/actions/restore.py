@@ -83,6 +83,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
             target = Target(incoming, application.name, _session(application))
             found = _fill(declared, wanted, target, jobs)
             _refuse_empty(server, wanted, found, allow_empty=allow_empty)
+            _refuse_obstacles(server, application.database)
             away = swapping.exchange(server, application.database, incoming, kept, exists=wanted.exists)
         lost = losses(filling.count(server, kept), found) if wanted.exists else ()
     return Restored(
@@ -146,13 +147,17 @@ def _copied(
 
 
 def rollback(declared: Declared, name: str) -> RolledBack:
-    """Swap back to the database that the last restore has replaced."""
+    """Swap back to the database that the last restore has replaced.
+
+    Raises RefusedError where something stands in the way of either; nobody is cut off then.
+    """
     server, application = _server(declared), one(declared, name)
     with _held(declared, application, "rollback"):
         rows = json.loads(server.query(swap.REGISTRY + swap.registered(name), declared.admin))
         known = [row["name"] for row in rows if row["purpose"] == swap.KEPT and row["size"] is not None]
         if not known:
             raise UsageError(f"no database of {name} is kept: nothing was restored lately", "./scripts/dbserver status")
+        _refuse_obstacles(server, application.database, known[-1])
         kept = swap.beside(application.database, "old", datetime.now(UTC).strftime(STAMP))
         away = swapping.exchange(server, application.database, known[-1], kept, exists=True)
     return RolledBack(declared.stack, name, application.database, kept, away)
@@ -200,10 +205,11 @@ def _fill(declared: Declared, wanted: Plan, target: Target, jobs: int) -> fillin
     return taking.take(server, wanted.backup, kept, target, jobs, wanted.live)
 
 
-def _refuse_obstacles(server: Server, database: str) -> None:
-    obstacles = filling.answer(server, swap.obstacles(database))
-    if obstacles:
-        raise RefusedError(f"{database} cannot be renamed: {', '.join(obstacles)}", "end them first")
+def _refuse_obstacles(server: Server, *databases: str) -> None:
+    for database in databases:
+        obstacles = filling.answer(server, swap.obstacles(database))
+        if obstacles:
+            raise RefusedError(f"{database} cannot be renamed: {', '.join(obstacles)}", "end them first")
 
 
 def _refuse_empty(server: Server, wanted: Plan, found: filling.Rows, *, allow_empty: bool) -> None:

@@ -130,6 +130,25 @@ def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backu
     as_role(shop, "ROLLBACK PREPARED 'half-done'")
 
 
+def test_a_rollback_that_a_prepared_transaction_stands_in_the_way_of_cuts_nobody_off(shop: Stack, backup: str) -> None:
+    restored(shop, backup)
+    as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    before = oid(shop)
+    done = shop.script("dbserver", "rollback", "shop", "--confirm", "shop")
+    assert (done.code, "prepared transaction 'half-done'" in done.err) == (5, True), done.text
+    assert oid(shop) == before
+    told, _ = client.communicate("SELECT 'still here';\n", timeout=60)
+    assert (client.returncode, told) == (0, "still here\n")
+    as_role(shop, "ROLLBACK PREPARED 'half-done'")
+
+
 def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) -> None:
     shop.sql("SELECT pg_create_logical_replication_slot('feed', 'pgoutput')", "shop")
     refused(shop, backup, 5, "logical replication slot feed")
