@@ -15,6 +15,7 @@ DATA = ("TABLE DATA", "SEQUENCE SET", "BLOBS", "STATISTICS DATA")
 # Of a superuser's own: it brings values, which checks and domains look at.
 BROUGHT = ("TABLE DATA", "STATISTICS DATA", "MATERIALIZED VIEW DATA")
 SCHEMAS = ("SCHEMA", "ACL - SCHEMA")
+SUBSCRIPTIONS = ("SUBSCRIPTION", "SUBSCRIPTION TABLE", "COMMENT - SUBSCRIPTION", "SECURITY LABEL - SUBSCRIPTION")
 GRANTS = ("ACL", "DEFAULT ACL")
 # An event trigger that is there already would fire for the administrator's own changes.
 LAST = ("EVENT TRIGGER", "COMMENT - EVENT TRIGGER")
@@ -25,7 +26,7 @@ OF_TWO = ("TABLE ATTACH", "INDEX ATTACH", "STATISTICS")
 REFRESH = "MATERIALIZED VIEW DATA"
 # Neither holds an expression, and each needs rights that its owner may have through grants alone, which come later.
 HARMLESS = ("SCHEMA", "PUBLICATION -", "PUBLICATION TABLES IN SCHEMA", "BLOB", "BLOBS", "SERVER", "USER MAPPING",
-            "FOREIGN DATA WRAPPER", "PROCEDURAL LANGUAGE", "SUBSCRIPTION", *GRANTS)  # fmt: skip
+            "FOREIGN DATA WRAPPER", "PROCEDURAL LANGUAGE", *GRANTS)  # fmt: skip
 # Of those that say no owner; any other one is left to who has no rights beyond the owner's.
 OWNERLESS = ("CAST", "TRANSFORM", "ACCESS METHOD", "COMMENT", "SECURITY LABEL")
 
@@ -51,8 +52,12 @@ class Parts:
 
 
 def chosen(lines: Sequence[str]) -> list[str]:
-    """Return the lines of a list that are entries."""
-    return [line for line in lines if not line.startswith(";")]
+    """Return the lines of a list that are entries, without subscriptions.
+
+    Nobody can drop a database that has one, and a second one under its name would take what the first one waits for.
+    """
+    entries = [line for line in lines if not line.startswith(";")]
+    return [entry for entry in entries if not _kind(entry, SUBSCRIPTIONS)]
 
 
 def schema(entry: str) -> str:

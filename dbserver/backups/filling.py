@@ -50,7 +50,9 @@ def fill(server: Server, backup: Backup, archive: Archive, target: Target, jobs:
     if owner not in superusers and found <= {owner}:
         _fill_as_owner(server, backup, archive, target, list(owned), jobs)
     elif owner in superusers and found <= superusers:
-        read(server, archive, target, dump.pg_restore(server.admin, target.name, archive.inner, jobs=jobs))
+        with listed(backup.directory.parent, target, entries) as path:
+            argv = dump.pg_restore(server.admin, target.name, archive.inner, jobs=jobs, entries=path)
+            read(server, archive, target, argv)
     else:
         _Apart(server, backup, archive, target, jobs, frozenset(superusers)).fill(owned)
     analyze(server, target, jobs)

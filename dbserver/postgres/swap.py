@@ -93,7 +93,9 @@ def obstacles(database: str) -> str:
         "SELECT coalesce(json_agg(text), '[]') FROM ("
         f"SELECT format('prepared transaction %L', gid) AS text FROM pg_prepared_xacts WHERE database = {name}"
         f" UNION ALL SELECT format('logical replication slot %s', slot_name) FROM pg_replication_slots"
-        f" WHERE database = {name}) o;\n"
+        f" WHERE database = {name}"
+        " UNION ALL SELECT format('subscription %s', s.subname) FROM pg_subscription s"
+        f" JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = {name}) o;\n"
     )
 
 

@@ -155,6 +155,16 @@ def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) 
     shop.sql("SELECT pg_drop_replication_slot('feed')", "shop")
 
 
+def test_a_subscription_is_named_and_refused_and_of_a_backup_not_brought_back(shop: Stack) -> None:
+    shop.sql("CREATE SUBSCRIPTION feed CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false)", "shop")
+    made = backed_up(shop)
+    refused(shop, made, 5, "subscription feed")
+    shop.script("dbserver", "drill", "shop").ok()
+    shop.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE); DROP SUBSCRIPTION feed", "shop")
+    restored(shop, made)
+    assert shop.sql("SELECT count(*) FROM pg_subscription") == "0"
+
+
 def test_fault_24_an_extension_that_the_server_lacks_is_named_and_refused(shop: Stack, backup: str) -> None:
     known = manifest(shop, backup)["properties"]
     missing = [*known["extensions"], {"name": "postgis", "version": "3.5", "schema": "public"}]

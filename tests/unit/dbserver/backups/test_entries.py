@@ -1,6 +1,6 @@
 """Who loads which part of a dump, by its list."""
 
-from dbserver.backups.entries import ADMINISTRATOR, LOADER, TOGETHER, Part, owners, parts
+from dbserver.backups.entries import ADMINISTRATOR, LOADER, TOGETHER, Part, chosen, owners, parts
 
 LIST = {
     "1; 2615 1 SCHEMA - public shop": "shop",
@@ -44,6 +44,13 @@ def test_what_names_no_owner_and_may_hold_code_is_not_the_administrator_s() -> N
 def test_a_name_cannot_make_an_entry_another_kind() -> None:
     entry = "1; 1259 1 TABLE public EVENT TRIGGER - x dbadmin shop"
     assert told(parts({entry: "shop"}, {"dbadmin"}, "shop").before) == [("shop", [1])]
+
+
+def test_a_subscription_is_not_brought_back() -> None:
+    kept = ["1; 0 0 TABLE public item shop"]
+    lines = [";", "; Archive created at", *kept, "2; 6100 1 SUBSCRIPTION - feed dbadmin",
+             "3; 0 0 COMMENT - SUBSCRIPTION feed dbadmin"]  # fmt: skip
+    assert chosen(lines) == kept
 
 
 def test_an_owner_is_the_longest_role_that_fits_and_of_one_that_is_gone_the_last_word() -> None:

@@ -80,10 +80,11 @@ def test_sessions_are_ended_in_the_named_databases_only() -> None:
     )
 
 
-def test_prepared_transactions_and_logical_slots_are_in_the_way() -> None:
+def test_prepared_transactions_logical_slots_and_subscriptions_are_in_the_way() -> None:
     asked = swap.obstacles("shop")
     assert "format('prepared transaction %L', gid) AS text FROM pg_prepared_xacts WHERE database = 'shop'" in asked
     assert "format('logical replication slot %s', slot_name) FROM pg_replication_slots WHERE database = 'shop'" in asked
+    assert "JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = 'shop'" in asked
     assert asked.startswith("SELECT coalesce(json_agg(text), '[]') FROM (")
 
 
