@@ -32,7 +32,8 @@ SCHEMA = "restored_"
 class Plan:
     """A restore that nothing stands in the way of: what it takes, and what will be lost.
 
-    Of a file of elsewhere nobody knows that before it is restored; `live` is what its database shall be like.
+    Of a file of elsewhere nobody knows that before it is restored; `live` is what its database shall be like. `unknown`
+    is why the live rows cannot be counted.
     """
 
     application: Application
@@ -41,6 +42,7 @@ class Plan:
     losses: tuple[Loss, ...]
     live: Live | None = None
     identity: Path | None = None
+    unknown: str = ""
 
 
 def plan(declared: Declared, name: str, text: str, identity: Path | None = None, *, swapped: bool = True) -> Plan:
@@ -63,8 +65,8 @@ def plan(declared: Declared, name: str, text: str, identity: Path | None = None,
     exists = filling.exists(server, application.database)
     if exists and swapped:
         _refuse_obstacles(server, application.database)
-    live = filling.count(server, application.database) if exists else {}
-    return Plan(application, chosen, exists, losses(live, _rows(chosen)), identity=identity)
+    lost, unknown = _lost(server, application.database if exists else "", _rows(chosen))
+    return Plan(application, chosen, exists, lost, identity=identity, unknown=unknown)
 
 
 def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = False) -> Restored:
@@ -85,7 +87,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
             _refuse_empty(server, wanted, found, allow_empty=allow_empty)
             _refuse_obstacles(server, application.database)
             away = swapping.exchange(server, application.database, incoming, kept, exists=wanted.exists)
-        lost = losses(filling.count(server, kept), found) if wanted.exists else ()
+        lost, unknown = _lost(server, kept, found) if wanted.exists else ((), "")
     return Restored(
         stack=declared.stack,
         application=application.name,
@@ -96,6 +98,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
         seconds=round(time.monotonic() - began, 2),
         rows=sum(found.values()),
         losses=lost,
+        unknown=unknown,
     )
 
 
@@ -161,6 +164,15 @@ def rollback(declared: Declared, name: str) -> RolledBack:
         kept = swap.beside(application.database, "old", datetime.now(UTC).strftime(STAMP))
         away = swapping.exchange(server, application.database, known[-1], kept, exists=True)
     return RolledBack(declared.stack, name, application.database, kept, away)
+
+
+def _lost(server: Server, database: str, backup: filling.Rows) -> tuple[tuple[Loss, ...], str]:
+    """Return what a database holds and a backup does not, or why nobody can tell: it may be what the restore is for."""
+    try:
+        live = filling.count(server, database) if database else {}
+    except DbServerError as fault:
+        return (), fault.message
+    return losses(live, backup), ""
 
 
 def losses(live: filling.Rows, backup: filling.Rows) -> tuple[Loss, ...]:

@@ -173,7 +173,8 @@ def restore(
         found = act.restore_beside(known, plan, how["jobs"], how["into"], how["tables"])
         show(found, form, render_backups.restored_beside)
         return
-    say(render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=plan.live is not None))
+    foreign = plan.live is not None
+    say(render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=foreign, unknown=plan.unknown))
     confirmed(application, how["confirm"])
     show(act.restore(known, plan, how["jobs"], allow_empty=how["allow_empty"]), form, render_backups.restored)
 

@@ -1,5 +1,6 @@
 """What goes wrong with a restore: the live database stays the whole old one, open to everybody, and it is said."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -122,6 +123,32 @@ def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Sta
     for client in clients:
         client.communicate("SELECT 'still here';\n", timeout=60)
         assert client.returncode != 0
+
+
+def test_a_live_table_that_cannot_be_read_is_what_a_restore_is_for(shop: Stack, backup: str) -> None:
+    as_role(shop, "CREATE TABLE damaged AS SELECT 1 AS n")
+    path = as_role(shop, "SELECT pg_relation_filepath('damaged')")
+    shop.sql("CHECKPOINT")
+    (shop.data / "postgres" / path).unlink()
+    told = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    assert "the live rows cannot be counted: " in told.err
+    assert "could not open file" in json.loads(told.out)["unknown"]
+    forget_kept(shop)
+
+
+@pytest.mark.full
+def test_a_live_table_that_somebody_holds_locked_is_no_obstacle(shop: Stack, backup: str) -> None:
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("BEGIN; LOCK TABLE item;\n\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    done = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    client.communicate(timeout=60)
+    assert "lock timeout" in done.err
+    assert json.loads(done.out)["unknown"] == ""
 
 
 def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backup: str) -> None:
