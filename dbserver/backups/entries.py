@@ -11,7 +11,8 @@ from itertools import groupby, takewhile
 
 # No role has such a name.
 ADMINISTRATOR, LOADER, TOGETHER = "", "\0loader", "\0together"
-DATA = ("TABLE DATA", "SEQUENCE SET", "BLOBS", "STATISTICS DATA")
+# Large objects are made among the rows by 17 and later ("BLOB METADATA"), before them by others ("BLOB").
+DATA = ("TABLE DATA", "SEQUENCE SET", "BLOB METADATA", "BLOBS", "STATISTICS DATA")
 # Of a superuser's own: it brings values, which checks and domains look at.
 BROUGHT = ("TABLE DATA", "STATISTICS DATA", "MATERIALIZED VIEW DATA")
 SCHEMAS = ("SCHEMA", "ACL - SCHEMA")

@@ -11,6 +11,13 @@ from tests.support.shop import as_role, backed_up, restored
 
 SHOP = {"name": "shop", "poolSize": 10, "extensions": ["pg_trgm"]}
 OWNERS = ("shop", "pg_database_owner", "neighbour", "dbadmin")
+# What needs rights that its owner has through grants alone, or on something of another owner's.
+TOGETHER = """
+CREATE TABLE public.whole (n int) PARTITION BY RANGE (n);
+CREATE TABLE public.part PARTITION OF public.whole FOR VALUES FROM (0) TO (10);
+CREATE INDEX ON public.whole (n);
+SELECT lo_from_bytea(4711, 'a large object');
+"""
 # Each says in the server's log as whom it runs, tries to get back to whoever logged in, and to become superuser.
 SPRING = r"""
 CREATE FUNCTION public.spring(what text) RETURNS void LANGUAGE plpgsql AS $$
@@ -52,6 +59,12 @@ CREATE STATISTICS public.more_{0} ON (public.trap('statistics of {0}', n)), n FR
 """
 KINDS = ("domain", "generated", "check", "row", "view")
 ADMINS = """
+ALTER TABLE public.part OWNER TO neighbour;
+CREATE SCHEMA "its own" AUTHORIZATION neighbour;
+CREATE TABLE "its own".item (id int PRIMARY KEY, name text);
+CREATE VIEW "its own".counted AS SELECT id, name, count(*) FROM "its own".item GROUP BY id;
+ALTER TABLE "its own".item OWNER TO neighbour;
+ALTER VIEW "its own".counted OWNER TO neighbour;
 CREATE FUNCTION public.watched() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER watching ON ddl_command_end EXECUTE FUNCTION public.watched();
 CREATE PUBLICATION everything FOR ALL TABLES;
@@ -65,12 +78,15 @@ GRANT SELECT ON public.of_shop TO PUBLIC;
 OBJECTS = """
 SELECT string_agg(o::text, E'\\n' ORDER BY o::text) FROM (
   SELECT c.oid::regclass::text, relowner::regrole, relispopulated, coalesce(relacl, acldefault('r', relowner))
-    FROM pg_class c WHERE relnamespace = 'public'::regnamespace
+    FROM pg_class c WHERE relnamespace = 'public'::regnamespace OR relnamespace = '"its own"'::regnamespace
   UNION ALL SELECT p.oid::regprocedure::text, proowner::regrole, prosecdef, coalesce(proacl, acldefault('f', proowner))
     FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
   UNION ALL SELECT t.oid::regtype::text, typowner::regrole, false, coalesce(typacl, acldefault('T', typowner))
     FROM pg_type t WHERE typnamespace = 'public'::regnamespace AND typtype = 'd'
-  UNION ALL SELECT nspname::text, nspowner::regrole, false, nspacl FROM pg_namespace WHERE nspname = 'public') o
+  UNION ALL SELECT nspname::text, nspowner::regrole, false, coalesce(nspacl, acldefault('n', nspowner))
+    FROM pg_namespace WHERE nspname IN ('public', 'its own')
+  UNION ALL SELECT oid::text, lomowner::regrole, false, lomacl FROM pg_largeobject_metadata
+  UNION ALL SELECT inhrelid::regclass::text, 0, false, NULL FROM pg_inherits) o
 """
 FILLERS = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^(shop__|dbserver_)'"
 
@@ -79,7 +95,7 @@ FILLERS = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^(shop__|dbserver_)'"
 def mixed(lent: Lent) -> Lent:
     """An application whose database holds traps of four owners."""
     lent.admit(SHOP, {"name": "neighbour", "poolSize": 2})
-    as_role(lent, SPRING)
+    as_role(lent, SPRING + TOGETHER)
     for owner in OWNERS:
         as_role(lent, OF_ONE.format(owner) + (INDEX.format(owner) if owner != "dbadmin" else ""))
     as_role(lent, "GRANT CREATE ON SCHEMA public TO pg_database_owner;\n" + given("pg_database_owner"))

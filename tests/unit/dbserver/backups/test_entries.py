@@ -13,6 +13,7 @@ LIST = {
     "8; 2605 1 CAST - CAST (public.a AS public.b) ": "",
     "9; 0 1 TABLE DATA public item shop": "shop",
     "10; 0 2 TABLE DATA public audit dbadmin": "dbadmin",
+    "17; 0 5 BLOB METADATA - 4711 shop": "shop",
     "11; 0 3 BLOBS - BLOBS ": "",
     "12; 2606 1 CHECK CONSTRAINT public audit whole dbadmin": "dbadmin",
     "13; 3381 1 STATISTICS public more shop": "shop",
@@ -30,7 +31,7 @@ def test_each_owner_s_part_is_its_own_and_what_holds_code_is_never_the_administr
     found = parts(LIST, {"dbadmin"}, "shop")
     assert told(found.schemas) == [(ADMINISTRATOR, [1, 2])]
     assert told(found.before) == [("shop", [3, 4]), ("pg_database_owner", [6]), (ADMINISTRATOR, [7, 8, 12])]
-    assert told(found.rows) == [(ADMINISTRATOR, [11]), (LOADER, [10]), ("shop", [9])]
+    assert told(found.rows) == [(ADMINISTRATOR, [17, 11]), (LOADER, [10]), ("shop", [9])]
     assert told(found.after) == [(ADMINISTRATOR, [5]), (TOGETHER, [13]), ("shop", [14])]
     assert told(found.views) == [(LOADER, [16])]
     assert told(found.last) == [(ADMINISTRATOR, [15])]
