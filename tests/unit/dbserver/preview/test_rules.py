@@ -172,11 +172,17 @@ MADE: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         {"application-removed:shop": RISK, "application-removed:blog": RISK},
     ),
     "an application replaced": ([step("replace", "shop", APP, APP)], {"application-removed:shop": RISK}),
-    "an unknown resource deleted": ([step("delete", "v", {}, None, "docker:index/volume:Volume")], {"unknown:v": RISK}),
-    "an unknown resource changed": ([step("update", "v", {}, {}, "docker:index/volume:Volume")], {"unknown:v": RISK}),
+    "an unknown resource deleted": (
+        [step("delete", "volume", {}, None, "docker:index/volume:Volume")],
+        {"unknown:volume": RISK},
+    ),
+    "an unknown resource changed": (
+        [step("update", "volume", {}, {}, "docker:index/volume:Volume")],
+        {"unknown:volume": RISK},
+    ),
     "an unknown resource made": (
-        [step("create", "v", None, {}, "docker:index/volume:Volume")],
-        {"unknown-created:v": NOTHING},
+        [step("create", "volume", None, {}, "docker:index/volume:Volume")],
+        {"unknown-created:volume": NOTHING},
     ),
     "a word of the engine that nobody knows": (
         [step("annihilate", "postgres", container(), None)],
