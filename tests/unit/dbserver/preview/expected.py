@@ -50,7 +50,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "redis-eviction": {"redis-reload:redis": RELOAD},
     "redis-snapshot": {"redis-persistence:redis": RISK, "redis-reload:redis": RELOAD},
     "redis-none": {"redis-persistence:redis": RISK, "redis-reload:redis": RELOAD},
-    "redis-closed": {"redis-users:redis": RELOAD},
+    "redis-closed": {"redis-closed:redis": RELOAD},
     "application-added": {"application-created:blog": NOTHING, "redis-users:redis": RELOAD},
     "application-removed": {"application-removed:shop": RISK},
     "application-pool": {"application-changed:shop": RELOAD, "redis-users:redis": RELOAD},

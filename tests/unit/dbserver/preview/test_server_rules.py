@@ -93,6 +93,8 @@ def test_a_redis_that_opens_or_closes_says_to_whom() -> None:
     opened, closed = {"open": True}, {"open": False}
     shown = [told(step("update", "redis-users", *states, USERS)) for states in ((opened, closed), (closed, opened))]
     assert shown == [
-        {"redis-users:redis": "closed to who comes without a password"},
+        {
+            "redis-closed:redis": "whoever is connected without a password is cut off; with one, an application reaches the keys under its prefix only"
+        },
         {"redis-users:redis": "open to everybody on the network"},
     ]
