@@ -197,9 +197,7 @@ def closes(step: Step) -> bool:
 
 def _closed(step: Step, _: Facts) -> Iterator[Seen]:
     if closes(step):
-        yield Seen(
-            "whoever is connected without a password is cut off; with one, an application reaches the keys under its prefix only"
-        )
+        yield Seen("who is connected without a password is cut off; with one, an application reaches its prefix only")
 
 
 def _users(step: Step, _: Facts) -> Iterator[Seen]:
