@@ -90,9 +90,9 @@ def _kept(value: str | None, *, safe: bool) -> bool:
 
 
 def _waits(facts: Facts) -> bool:
-    """Return whether commits wait for the archive until now: each says so in the server's own settings."""
-    known = (step.old.get("settings") or {} for step in facts.digest.steps if step.type == POSTGRES)
-    return any(each.get(WAITS) for each in known)
+    """Return whether commits may wait for the archive until now: the engine shows no server that does not change."""
+    known = [step.old.get("settings") or {} for step in facts.digest.steps if step.type == POSTGRES]
+    return not known or any(each.get(WAITS) for each in known)
 
 
 def _sooner(before: str | None, after: str | None) -> bool:
@@ -223,7 +223,7 @@ SERVER_RULES = (
          "`fsync`, `full_page_writes` or `synchronous_commit` is turned off, `zero_damaged_pages`,"
          " `ignore_checksum_failure` or `ignore_invalid_pages` on, for the server or for an application's role. Commits"
          " wait for the archive no more (`archive.synchronous`), or with `synchronous_commit` at `local` or"
-         " `remote_write` not until it has them.",
+         " `remote_write` not until it has them; where a preview does not show the server, it is taken to wait.",
          _less_durable),
     Rule("postgres-restart", RESTART, (POSTGRES,),
          "A setting whose `context` in pg_settings is `postmaster`, such as `max_connections`, or `shared_buffers`,"

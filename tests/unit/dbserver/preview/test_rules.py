@@ -27,6 +27,8 @@ from tests.unit.dbserver.preview.made import (
 )
 
 NOTHING, RELOAD, RESTART, RECREATE = COSTS[:4]
+# What the engine prints for a value that is not known yet.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 RECORDED = sorted(path.stem for path in DIRECTORY.glob("*.json"))
 WAITING, REMOTE_WRITE = {"synchronous_standby_names": "db_server_archive"}, {"synchronous_commit": "remote_write"}
 APP = {"name": "shop", "database": "shop", "role": "shop", "poolSize": 3, "settings": {}}
@@ -45,7 +47,10 @@ def test_nothing_of_the_machine_and_no_secret_is_in_a_recording(name: str) -> No
     for found in json.loads(recorded)["steps"]:
         for state in (found.get("oldState", {}), found.get("newState", {})):
             known = {**state.get("inputs", {}), **state.get("outputs", {})}
-            assert {known.get(key, "[secret]") for key in ("adminPassword", "password", "value")} <= {"[secret]"}
+            assert {known.get(key, "[secret]") for key in ("adminPassword", "password", "value")} <= {
+                "[secret]",
+                UNKNOWN,
+            }
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
@@ -150,11 +155,12 @@ MADE: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         {"less-durable:postgres": RISK, "postgres-reload:postgres": RELOAD},
     ),
     "commits of an application that do not wait for the archive": (
-        [
-            {**settings("postgres", WAITING, WAITING), "op": "same"},
-            step("update", "shop", APP, {**APP, "settings": REMOTE_WRITE}),
-        ],
+        [step("update", "shop", APP, {**APP, "settings": REMOTE_WRITE})],
         {"less-durable:shop": RISK, "application-changed:shop": RELOAD},
+    ),
+    "commits of an application of a server without an archive": (
+        [settings("postgres", {}, {"work_mem": "7MB"}), step("update", "shop", APP, {**APP, "settings": REMOTE_WRITE})],
+        {"postgres-reload:postgres": RELOAD, "application-changed:shop": RELOAD},
     ),
     "commits that wait for the archive again": (
         [settings("postgres", {**WAITING, "synchronous_commit": "off"}, {**WAITING, **REMOTE_WRITE})],
@@ -309,7 +315,6 @@ def test_the_recorded_and_the_made_ones_reach_every_rule() -> None:
     reached = {name.partition(":")[0] for _, expected in MADE.values() for name in expected}
     reached |= {name.partition(":")[0] for expected in EXPECTED.values() for name in expected}
     assert {rule.name for rule in RULES} - reached - rest == set()
-    assert len(MADE) + len(RECORDED) >= 40
 
 
 def test_in_the_stack_for_development_a_container_and_the_network_may_go() -> None:
