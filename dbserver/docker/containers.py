@@ -43,7 +43,8 @@ class Container:
     checks printed. `network_ids` is network -> id, of one that was removed too; `binds` are the directories of the host
     among its mounts; `pids` is the limit of its processes, 0 without one. `command` follows the `entrypoint`;
     `shares` are those of a busy processor, 0 where nobody said so. `bindings` are what is `published`, of one that
-    runs, in Docker's order.
+    runs, in Docker's order. `swap` is the limit of memory and swap together in bytes, -1 without one; `unwritable` are
+    the paths of mounts that it cannot write to; `stop_seconds` is how long it has to stop, 0 where nobody said so.
     """
 
     id: str
@@ -71,6 +72,11 @@ class Container:
     network_ids: Mapping[str, str] = field(default_factory=dict)
     binds: dict[str, str] = field(default_factory=dict)
     pids: int = 0
+    swap: int = 0
+    shared_memory: int = 0
+    log: tuple[str, ...] = ()
+    stop_seconds: int = 0
+    unwritable: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     user: str = ""
     shares: int = 0
@@ -242,6 +248,11 @@ def _container(entry: dict[str, Any]) -> Container:
         privileges=_privileges(entry["HostConfig"]),
         sysctls=entry["HostConfig"].get("Sysctls") or {},
         bindings=_published(entry["NetworkSettings"].get("Ports") or {}),
+        swap=entry["HostConfig"].get("MemorySwap") or 0,
+        shared_memory=entry["HostConfig"].get("ShmSize") or 0,
+        log=_log(entry["HostConfig"].get("LogConfig")),
+        stop_seconds=config.get("StopTimeout") or 0,
+        unwritable=tuple(sorted(mount["Destination"] for mount in mounts if not mount.get("RW", True))),
     )
 
 
@@ -254,6 +265,15 @@ def _privileges(host: dict[str, Any]) -> Privileges:
         temporary=host.get("Tmpfs") or {},
         core=next((each["Hard"] for each in host.get("Ulimits") or () if each["Name"] == "core"), None),
     )
+
+
+def _log(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return logging(found["Type"], found.get("Config") or {}) if found else ()
+
+
+def logging(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return where a container's log goes, in one order: the driver, then its options."""
+    return (driver, *(f"{name}={value}" for name, value in sorted(options.items())))
 
 
 def _health_check(check: dict[str, Any] | None) -> HealthCheck | None:
