@@ -190,20 +190,26 @@ def test_the_admin_password_is_nowhere_to_be_read(shared: Stack) -> None:
         assert password.encode() not in path.read_bytes(), path
 
 
-def test_no_process_ever_has_the_password_in_its_arguments(stack: Stack) -> None:
+def test_no_process_ever_has_the_password_in_its_arguments_nor_a_client_in_its_environment(stack: Stack) -> None:
     given = "given-password-7261"
     stack.pulumi("stack", "init", stack.name).ok()
     run_with_input = ["config", "set", "--secret", "adminPassword"]
     stack.pulumi(*run_with_input, stdin=given).ok()
     watched: set[str] = set()
+    clients: list[dict[str, str]] = []
     process = stack.popen(str(stack.project / "scripts" / "start.sh"))
     while process.poll() is None:
-        watched |= {argument for each in psutil.process_iter(["cmdline"]) for argument in each.info["cmdline"] or ()}
+        each_one = list(psutil.process_iter(["cmdline", "name", "environ"]))
+        watched |= {argument for each in each_one for argument in each.info["cmdline"] or ()}
+        clients += [each.info["environ"] or {} for each in each_one if each.info["name"] == "docker"]
         time.sleep(0.01)  # a container's client lives ten times as long; without a pause this takes a processor
     text = process.communicate()[0]
     assert process.returncode == 0, text
     assert given not in text
     assert not [argument for argument in watched if given in argument]
+    own = [environment for environment in clients if environment.get("PULUMI_STACK") == stack.name]
+    assert own
+    assert not [environment for environment in own if given in str(environment) or "PULUMI_CONFIG" in environment]
     assert stack.password_works(given)
 
 
