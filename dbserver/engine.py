@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import contract, execute, passphrase
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
@@ -76,7 +76,7 @@ def preview(stack: str, *, refresh: bool) -> str:
         return done.stdout
     if "no stack named" in done.output:
         raise UsageError(f"there is no stack {stack} yet", f"pulumi stack init {stack} --no-select")
-    raise _wrong_passphrase(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
+    raise passphrase.error(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
 
 
 def refused(stack: str, errors: str) -> DbServerError:
@@ -171,8 +171,13 @@ def configure(stack: str, path: str, value: str) -> None:
 
 
 def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
-    """Return the stack's outputs."""
-    shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    """Return the stack's outputs; none of a stack that was never made."""
+    try:
+        shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    except CommandError as fault:
+        if "no stack named" in fault.output:
+            return {}
+        raise
     return dict(json.loads(shown))
 
 
@@ -232,14 +237,7 @@ def _pulumi(*arguments: str, stdin: str = "") -> str:
     try:
         return execute.run(argv, stdin=stdin, cwd=ROOT, timeout=COMMAND_SECONDS).stdout
     except CommandError as fault:
-        raise _wrong_passphrase(fault.output) or fault from None
-
-
-def _wrong_passphrase(said: str) -> UsageError | None:
-    if "incorrect passphrase" not in said:
-        return None
-    hint = "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
-    return UsageError("the stack's encryptionsalt was made with another passphrase", hint)
+        raise passphrase.error(fault.output) or fault from None
 
 
 def _local_backend() -> bool:
@@ -283,7 +281,7 @@ def _failure(what: str, errors: str, hint: str) -> DbServerError:
             message, _, own = (errors.partition("error: ")[2] or errors).partition("HINT:")
             hint = own.strip().partition("\n")[0]
             return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
-    return _wrong_passphrase(errors) or DbServerError(f"{what} did not finish:\n{errors}", hint)
+    return passphrase.error(errors) or DbServerError(f"{what} did not finish:\n{errors}", hint)
 
 
 def _errors(lines: list[str]) -> str:

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from dbserver.errors import UsageError
+
 FORMS = ("dotenv", "shell", "json", "github")
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
 
@@ -26,9 +28,16 @@ def as_json(variables: Mapping[str, str]) -> str:
 
 
 def github(variables: Mapping[str, str], file: Path) -> str:
-    """Append to the file that GitHub Actions reads; return the commands that mask the secrets in its log."""
-    with file.open("a") as target:
-        target.write("".join(f"{name}={value}\n" for name, value in variables.items()))
+    """Append to the file that GitHub Actions reads; return the commands that mask the secrets in its log.
+
+    Raises UsageError where it cannot be written.
+    """
+    try:
+        with file.open("a") as target:
+            target.write("".join(f"{name}={value}\n" for name, value in variables.items()))
+    except OSError as fault:
+        why = f"GITHUB_ENV names {file}, which cannot be written: {fault.strerror}"
+        raise UsageError(why, "use --format github in a GitHub Actions step only") from None
     secrets = [variables[name] for name in ("DB_PASSWORD", "DATABASE_URL", "REDIS_URL") if variables.get(name)]
     return "\n".join(f"::add-mask::{value.replace('%', '%25')}" for value in secrets)
 

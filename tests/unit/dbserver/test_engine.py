@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dbserver import contract, engine, execute
+from dbserver import contract, engine, execute, passphrase
 from dbserver.declared import ROOT
 from dbserver.errors import CommandError, DbServerError, Exit, LockedError, RefusedError, UsageError
 from dbserver.settings.model import SettingsError
@@ -429,6 +429,55 @@ def test_another_passphrase_is_a_fault_of_usage_that_says_where_the_right_one_be
         command()
     assert len(programs.calls) == 1
     assert caught.value.hint == "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
+
+
+PAGE = "docs/how-to/state-and-secrets.md"
+NO_WORDS = "error: get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or ..."
+NO_FILE = "error: get stack secrets manager: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /gone: no such file"
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("said", [DECRYPTING, NO_WORDS, NO_FILE])
+@pytest.mark.parametrize(
+    ("chosen", "hint"),
+    [
+        ({}, "put that passphrase into .state/passphrase"),
+        ({passphrase.VARIABLE: ""}, f"{passphrase.VARIABLE} is set: put that passphrase into it, or unset it"),
+        (
+            {passphrase.FILE_VARIABLE: "/gone"},
+            f"{passphrase.FILE_VARIABLE} is set: put that passphrase into /gone, or unset it",
+        ),
+        (
+            {passphrase.VARIABLE: "x", passphrase.FILE_VARIABLE: "/gone"},
+            f"{passphrase.VARIABLE} is set: put that passphrase into it, or unset it",
+        ),
+    ],
+)
+def test_a_passphrase_that_does_not_fit_or_is_missing_is_told_with_the_variable_that_is_set(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, said: str, chosen: dict[str, str], hint: str
+) -> None:
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    programs.answer("pulumi", Failed(said, 255))
+    with pytest.raises(UsageError) as caught:
+        engine.exported("dev")
+    assert caught.value.hint == f"{hint}; {PAGE}"
+
+
+@pytest.mark.usefixtures("state")
+def test_a_state_that_belongs_to_another_person_is_told_with_its_owner(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    programs.answer("pulumi", Failed('error: write ".pulumi/meta.yaml": permission denied', 255))
+    with pytest.raises(DbServerError, match="this clone belongs to"):
+        engine.exported("dev")
+
+
+@pytest.mark.usefixtures("state")
+def test_a_stack_that_was_never_made_has_no_outputs(programs: Programs) -> None:
+    programs.answer("pulumi", Failed("error: no stack named 'dev' found", 6))
+    assert engine.outputs("dev", secrets=True) == {}
 
 
 @pytest.mark.usefixtures("state")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbserver.cli import environment
+from dbserver.errors import UsageError
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
 VALUES = st.dictionaries(st.sampled_from(["DB_PASSWORD", "DATABASE_URL", "DB_HOST"]), PRINTABLE)
@@ -71,3 +72,8 @@ def test_github_s_file_gets_the_values_and_its_log_only_what_to_mask(tmp_path: P
         "::add-mask::50%25'$x", "::add-mask::postgresql://a%2540", "::add-mask::redis://r",
     ]  # fmt: skip
     assert file.read_text() == "BEFORE=1\n" + "".join(f"{name}={value}\n" for name, value in variables.items())
+
+
+def test_a_file_of_github_that_cannot_be_written_is_a_fault_of_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"GITHUB_ENV names .*/missing/env, which cannot be written: No such file"):
+        environment.github({"DB_PASSWORD": "p"}, tmp_path / "missing" / "env")
