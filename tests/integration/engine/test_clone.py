@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dbserver.cli import servers
 from tests.support.commands import Ran, run
 from tests.support.project import ROOT, original
 from tests.support.stack import Stack
@@ -104,6 +105,40 @@ def test_a_clone_whose_preparation_was_interrupted_says_so(clone: Path) -> None:
     (clone / ".venv" / "bin").symlink_to(ROOT / ".venv" / "bin")
     (clone / ".venv" / ".unfinished").touch()
     assert "not complete" in one_line_and_its_way_out(call(clone, "scripts/status.sh"))[0]
+
+
+WRONG = (
+    ("scripts/start.sh", "--no-instal"), ("scripts/start.sh", "--no-install", "--bogus"),
+    ("scripts/start.sh", "postgres"), ("scripts/start.sh", "--format", "xml"),
+    ("scripts/start.sh", "--stack"), ("scripts/start.sh", "--stack", "nowhere"),
+    ("tools/prepare", "--bogus"), ("tools/prepare", "--no-instal"), ("tools/prepare", "--bogus", "--no-install"),
+    ("tools/prepare", "--stack"), ("tools/prepare", "--stack="), ("tools/prepare", "--stack", "nowhere"),
+    ("tools/prepare", "--bogus", "--", "true"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_argument_is_refused_before_anything_is_made(clone: Path, words: tuple[str, ...]) -> None:
+    before = everything(clone)
+    one_line_and_its_way_out(call(clone, *words), 2)
+    assert everything(clone) == before
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_argument_is_refused_in_a_prepared_clone_too(clone: Path, words: tuple[str, ...]) -> None:
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    (clone / ".state" / "passphrase").write_text("made before\n")
+    before = everything(clone)
+    one_line_and_its_way_out(call(clone, *words), 2)
+    assert everything(clone) == before
+
+
+def test_every_option_of_start_is_known_before_its_parser_is_there(clone: Path) -> None:
+    values = {"--stack": ["dev"], "--format": ["json"]}
+    options = [option.opts[-1] for option in servers.start.params]
+    assert set(values) < set(options)
+    words = [word for option in options for word in (option, *values.get(option, []))]
+    assert one_line_and_its_way_out(call(clone, "scripts/start.sh", *words, "--bogus"), 2)[0].endswith(": --bogus")
 
 
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
