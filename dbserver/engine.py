@@ -16,10 +16,12 @@ from dbserver.errors import CommandError, DbServerError, LockedError, RefusedErr
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something has changed, and the program's own messages.
 CHANGE = re.compile(r"^ *([+~-]|\+-|-\+|\+\+|--) +\S+ \S+ (created|updated|deleted|replaced|imported)\b|\bwarning: ")
-# What the engine adds to an error, without telling an operator anything.
+# What the engine adds to an error, without telling an operator anything, and the warnings that were told before.
 NOISE = re.compile(
-    r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):)$"
+    r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):|"
+    r"warning: .*)$"
 )
+AGAIN = "mend the cause, then run ./scripts/start.sh again"
 COMMAND_SECONDS = 60
 CONTAINER = "docker:index/container:Container"
 
@@ -50,10 +52,14 @@ def up(
     Raises DbServerError with the engine's own error lines.
     """
     lines: list[str] = []
+    warned: set[str] = set()
 
     def take(line: str) -> None:
         lines.append(line)
-        if CHANGE.search(line):
+        # The engine tells a warning when it comes, and once more among the diagnostics.
+        warning = line.partition("warning: ")[2]
+        if CHANGE.search(line) and not (warning and warning in warned):
+            warned.add(warning)
             on_line(line.strip())
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
@@ -61,7 +67,7 @@ def up(
     allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new, contract.TAKE_OVER_VARIABLE: take_over}
     env = {name: "yes" for name, given in allowed.items() if given}
     if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
-        raise _failure(f"the update of stack {stack}", _errors(lines), _hint(lines))
+        raise _failure(f"the update of stack {stack}", _errors(lines), AGAIN)
 
 
 def preview(stack: str, *, refresh: bool) -> str:
@@ -281,15 +287,13 @@ def _failure(what: str, errors: str, hint: str) -> DbServerError:
             message, _, own = (errors.partition("error: ")[2] or errors).partition("HINT:")
             hint = own.strip().partition("\n")[0]
             return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
-    return passphrase.error(errors) or DbServerError(f"{what} did not finish:\n{errors}", hint)
+    hints = [line.partition("HINT:")[2].strip() for line in errors.splitlines() if line.lstrip().startswith("HINT:")]
+    hint = hints[0] if hints else hint
+    told = "\n".join(line for line in errors.splitlines() if line.strip() != f"HINT: {hint}")
+    return passphrase.error(errors) or DbServerError(f"{what} did not finish:\n{told}", hint)
 
 
 def _errors(lines: list[str]) -> str:
     """Return the diagnostics: what stands between `Diagnostics:` and the summary of resources."""
     text = "\n".join(line for line in lines if not NOISE.match(line)).replace("Exception calling application: ", "")
     return text.partition("Diagnostics:")[2].partition("\nResources:")[0].strip("\n") or "\n".join(lines[-15:])
-
-
-def _hint(lines: list[str]) -> str:
-    hints = [line.partition("HINT:")[2].strip() for line in lines if "HINT:" in line]
-    return hints[0] if hints else "mend the cause, then run ./scripts/start.sh again"

@@ -198,7 +198,9 @@ def daemon_error(said: str) -> NotRunningError:
         return NotRunningError(
             "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
         )
-    return NotRunningError(f"the Docker daemon does not answer: {said}", "sudo systemctl start docker")
+    # Docker says the same of each name that it was asked for.
+    once = "\n".join(dict.fromkeys(said.splitlines()))
+    return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")
 
 
 def _to_the_end(argv: Sequence[str]) -> None:

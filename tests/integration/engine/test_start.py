@@ -230,7 +230,8 @@ def test_a_dead_daemon_is_named_with_the_way_out(shared: Stack) -> None:
         done = shared.script(command, env={**shared.env(), "DOCKER_HOST": "unix:///nonexistent/docker.sock"})
         assert done.code == 3, done.text
         assert "Docker daemon does not answer" in done.err
-        assert "HINT: " in done.err
+        assert done.err.count("Cannot connect to the Docker daemon") == 1
+        assert done.err.count("HINT: ") == 1
         assert "Traceback" not in done.text
 
 

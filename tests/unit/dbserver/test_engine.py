@@ -39,6 +39,8 @@ Updating (dev):
  +  pulumi:pulumi:Stack db-server-dev created (5s) 1 error
 Diagnostics:
   pulumi:pulumi:Stack (db-server-dev):
+    warning: taking over container db-server-postgres
+    warning: told here alone
     error: update failed
   pulumi-python:dynamic/db-server:RedisServer (redis-server):
     error: Exception calling application: db-server-redis stopped with exit code 1
@@ -59,6 +61,7 @@ SHOWN = [
     "-  docker:index:Container old deleted (1s)",
     "pulumi:pulumi:Stack db-server-dev running warning: taking over container db-server-postgres",
     "+  pulumi:pulumi:Stack db-server-dev created (5s) 1 error",
+    "warning: told here alone",
 ]
 
 
@@ -171,10 +174,16 @@ def test_an_update_that_failed_ends_with_its_diagnostics_and_their_hint(monkeypa
     assert caught.value.message == (
         "the update of stack dev did not finish:\n"
         "  pulumi-python:dynamic/db-server:RedisServer (redis-server):\n"
-        "    error: db-server-redis stopped with exit code 1\n"
-        "    HINT: docker logs db-server-redis\n"
-    ).rstrip("\n")
+        "    error: db-server-redis stopped with exit code 1"
+    )
     assert caught.value.hint == "docker logs db-server-redis"
+
+
+def test_a_hint_that_several_errors_share_is_given_once_and_another_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ended(monkeypatch, "one\nHINT: docker logs a", "two\nHINT: docker logs b", "three\nHINT: docker logs a")
+    assert str(found).count("HINT: docker logs a") == 1
+    assert str(found).count("HINT: docker logs b") == 1
+    assert str(found).endswith("\nHINT: docker logs a")
 
 
 def test_an_update_that_ended_without_diagnostics_ends_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
