@@ -8,20 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute, passphrase
+from dbserver import contract, diagnostics, execute, passphrase
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
-from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
+from dbserver.errors import CommandError, DbServerError, LockedError, UsageError
 
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something has changed, and the program's own messages.
 CHANGE = re.compile(r"^ *([+~-]|\+-|-\+|\+\+|--) +\S+ \S+ (created|updated|deleted|replaced|imported)\b|\bwarning: ")
-# What the engine adds to an error, without telling an operator anything, and the warnings that were told before.
-NOISE = re.compile(
-    r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):|"
-    r"warning: .*)$"
-)
-AGAIN = "mend the cause, then run ./scripts/start.sh again"
 COMMAND_SECONDS = 60
 CONTAINER = "docker:index/container:Container"
 
@@ -32,10 +26,21 @@ def require() -> None:
         raise UsageError("pulumi is not on PATH", "./scripts/start.sh installs it, or: source tools/environment.sh")
 
 
+def make(stack: str) -> None:
+    """Make the stack where it is new; the selected one stays selected."""
+    if _local_backend() and _stack_file(stack).exists():
+        return
+    try:
+        _pulumi("stack", "init", stack, "--no-select")
+    except CommandError as fault:
+        if "already exists" not in fault.output:
+            raise
+
+
 def select(stack: str) -> None:
-    """Select the stack and make it where it is new; quick where its state is there already."""
-    if not (_stack_file(stack).exists() and _local_backend() and workspace_stack() == stack):
-        _pulumi("stack", "select", stack, "--create")
+    """Select the stack; quick where it is selected already."""
+    if not (_local_backend() and workspace_stack() == stack):
+        _pulumi("stack", "select", stack)
 
 
 def up(
@@ -67,7 +72,7 @@ def up(
     allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new, contract.TAKE_OVER_VARIABLE: take_over}
     env = {name: "yes" for name, given in allowed.items() if given}
     if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
-        raise _failure(f"the update of stack {stack}", _errors(lines), AGAIN)
+        raise diagnostics.failure(f"the update of stack {stack}", diagnostics.errors(lines), diagnostics.AGAIN)
 
 
 def preview(stack: str, *, refresh: bool) -> str:
@@ -83,13 +88,6 @@ def preview(stack: str, *, refresh: bool) -> str:
     if "no stack named" in done.output:
         raise UsageError(f"there is no stack {stack} yet", f"pulumi stack init {stack} --no-select")
     raise passphrase.error(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
-
-
-def refused(stack: str, errors: str) -> DbServerError:
-    """Return the error of the right kind for a preview that did not come to its end."""
-    lines = errors.replace("Exception calling application: ", "").splitlines()
-    errors = "\n".join(line for line in lines if line and not NOISE.match(line))
-    return _failure(f"the preview of stack {stack}", errors, "mend the cause, then preview again")
 
 
 def accept(stack: str, ids: Mapping[str, str]) -> list[str]:
@@ -162,7 +160,7 @@ def exported(stack: str) -> str:
 
 def imported(stack: str, state: str) -> None:
     """Give a stack that is new here a state of elsewhere."""
-    _pulumi("stack", "select", stack, "--create")
+    make(stack)
     _pulumi("stack", "import", "--stack", stack, stdin=state)
 
 
@@ -278,22 +276,3 @@ def _alive(lock: Mapping[str, Any]) -> bool:
         return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
-
-
-def _failure(what: str, errors: str, hint: str) -> DbServerError:
-    """Return the error of the right kind: the program says itself what it refused."""
-    for mark, kind in ((contract.FAULTY, UsageError), (contract.REFUSED, RefusedError)):
-        if mark in errors:
-            message, _, own = (errors.partition("error: ")[2] or errors).partition("HINT:")
-            hint = own.strip().partition("\n")[0]
-            return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
-    hints = [line.partition("HINT:")[2].strip() for line in errors.splitlines() if line.lstrip().startswith("HINT:")]
-    hint = hints[0] if hints else hint
-    told = "\n".join(line for line in errors.splitlines() if line.strip() != f"HINT: {hint}")
-    return passphrase.error(errors) or DbServerError(f"{what} did not finish:\n{told}", hint)
-
-
-def _errors(lines: list[str]) -> str:
-    """Return the diagnostics: what stands between `Diagnostics:` and the summary of resources."""
-    text = "\n".join(line for line in lines if not NOISE.match(line)).replace("Exception calling application: ", "")
-    return text.partition("Diagnostics:")[2].partition("\nResources:")[0].strip("\n") or "\n".join(lines[-15:])

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dbserver import contract, engine, execute, passphrase
+from dbserver import contract, diagnostics, engine, execute, passphrase
 from dbserver.declared import ROOT
 from dbserver.errors import CommandError, DbServerError, Exit, LockedError, RefusedError, UsageError
 from dbserver.settings.model import SettingsError
@@ -162,7 +162,7 @@ def test_a_preview_of_a_stack_that_there_is_not_names_the_command_that_makes_it(
 )
 def test_a_preview_that_did_not_finish_is_the_program_s_own_error(said: str, kind: type, message: str) -> None:
     noise = "error: an unhandled error occurred: program exited with non-zero exit code: 1"
-    fault = engine.refused("dev", f"{said}\n{noise}")
+    fault = diagnostics.refused("dev", f"{said}\n{noise}")
     assert (type(fault), fault.message) == (kind, message)
 
 
@@ -359,7 +359,8 @@ def made(state: Path, stack: str) -> None:
     file.write_text("{}")
 
 
-SELECTING = ("pulumi", "stack", "select", "dev", "--create", "--non-interactive")
+MAKING = ("pulumi", "stack", "init", "dev", "--no-select", "--non-interactive")
+SELECTING = ("pulumi", "stack", "select", "dev", "--non-interactive")
 
 
 @pytest.fixture
@@ -370,31 +371,17 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / ".state" / ".pulumi"
 
 
-def test_a_stack_without_state_is_selected_and_made(state: Path, programs: Programs) -> None:
+def test_a_stack_without_state_is_made_and_not_selected(state: Path, programs: Programs) -> None:
     programs.answer("pulumi", "")
-    engine.select("dev")
-    assert [call.argv for call in programs.calls] == [SELECTING]
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
     assert not state.exists()
 
 
-def test_a_stack_whose_state_is_there_and_that_is_selected_needs_no_selecting(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stack_whose_state_is_there_is_not_made(state: Path, programs: Programs) -> None:
     made(state, "dev")
-    selected(monkeypatch, "dev")
-    engine.select("dev")
+    engine.make("dev")
     assert programs.calls == []
-
-
-@pytest.mark.parametrize("before", ["prod", None])
-def test_a_stack_that_is_not_the_selected_one_is_selected(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, before: str | None
-) -> None:
-    programs.answer("pulumi", "")
-    made(state, "dev")
-    selected(monkeypatch, before)
-    engine.select("dev")
-    assert [call.argv for call in programs.calls] == [SELECTING]
 
 
 def test_a_selected_stack_whose_state_was_lost_is_made_again(
@@ -403,17 +390,45 @@ def test_a_selected_stack_whose_state_was_lost_is_made_again(
     programs.answer("pulumi", "")
     made(state, "prod")
     selected(monkeypatch, "dev")
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
+
+
+def test_a_stack_in_a_backend_elsewhere_may_be_there_already(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi", Failed("error: stack 'organization/db-server/dev' already exists", 1))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    made(state, "dev")
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
+    programs.answer("pulumi", Failed("error: no access", 1))
+    with pytest.raises(CommandError, match="no access"):
+        engine.make("dev")
+
+
+@pytest.mark.usefixtures("state")
+def test_a_stack_that_is_selected_needs_no_selecting(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    selected(monkeypatch, "dev")
+    engine.select("dev")
+    assert programs.calls == []
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("before", ["prod", None])
+def test_a_stack_that_is_not_the_selected_one_is_selected(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    programs.answer("pulumi", "")
+    selected(monkeypatch, before)
     engine.select("dev")
     assert [call.argv for call in programs.calls] == [SELECTING]
 
 
-def test_a_stack_in_a_backend_elsewhere_is_always_selected(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("state")
+def test_a_stack_in_a_backend_elsewhere_is_always_selected(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     programs.answer("pulumi", "")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
-    for root in (state, state.parents[1] / "s3:" / "bucket" / ".pulumi"):
-        made(root, "dev")
     selected(monkeypatch, "dev")
     engine.select("dev")
     assert [call.argv for call in programs.calls] == [SELECTING]
