@@ -5,10 +5,11 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, diagnostics, execute, passphrase
+from dbserver import committed, contract, diagnostics, execute, passphrase
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, LockedError, UsageError
@@ -31,7 +32,8 @@ def make(stack: str) -> None:
     if _local_backend() and _stack_file(stack).exists():
         return
     try:
-        _pulumi("stack", "init", stack, "--no-select")
+        with committed.untouched(_configuration(stack)):
+            _pulumi("stack", "init", stack, "--no-select")
     except CommandError as fault:
         if "already exists" not in fault.output:
             raise
@@ -71,7 +73,9 @@ def up(
     allowed = {contract.DISCONNECT_VARIABLE: disconnect, contract.NO_CHECKPOINT_VARIABLE: not checkpoint}
     allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new, contract.TAKE_OVER_VARIABLE: take_over}
     env = {name: "yes" for name, given in allowed.items() if given}
-    if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
+    with _configured(stack) as configured:
+        status = execute.stream([*argv, "--color", "never", *configured, "--stack", stack], take, cwd=ROOT, env=env)
+    if status != 0:
         raise diagnostics.failure(f"the update of stack {stack}", diagnostics.errors(lines), diagnostics.AGAIN)
 
 
@@ -82,7 +86,8 @@ def preview(stack: str, *, refresh: bool) -> str:
     nothing is printed at all.
     """
     argv = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack, *(["--refresh"] if refresh else [])]
-    done = execute.run(argv, cwd=ROOT, check=False)
+    with _configured(stack) as configured:
+        done = execute.run([*argv, *configured], cwd=ROOT, check=False)
     if done.stdout.lstrip().startswith("{"):
         return done.stdout
     if "no stack named" in done.output:
@@ -242,6 +247,17 @@ def _pulumi(*arguments: str, stdin: str = "") -> str:
         return execute.run(argv, stdin=stdin, cwd=ROOT, timeout=COMMAND_SECONDS).stdout
     except CommandError as fault:
         raise passphrase.error(fault.output) or fault from None
+
+
+def _configured(stack: str) -> AbstractContextManager[list[str]]:
+    """Keep what an update or a preview writes out of the stack's file, where the state with its salt is here."""
+    if not _local_backend():
+        return nullcontext([])
+    return committed.copied(_configuration(stack), STATE, _stack_file(stack))
+
+
+def _configuration(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
 
 
 def _local_backend() -> bool:

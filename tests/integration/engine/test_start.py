@@ -22,11 +22,18 @@ NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
 def test_the_first_start_serves_both_and_the_second_changes_nothing(stack: Stack) -> None:
+    committed = stack.file.read_bytes()
     first = stack.start().ok()
     assert f"{stack.postgres}:5432" in first.out
     assert f"127.0.0.1:{stack.redis_port}" in first.out
     before = stack.ids(), stack.started_at(stack.postgres), stack.started_at(stack.redis)
-    second = stack.start().ok()
+    password = stack.output("adminPassword")
+    assert stack.file.read_bytes() == committed, "what the engine writes stays out of the committed file"
+    second = stack.script("dbserver", "start").ok()
+    assert (stack.file.read_bytes(), stack.output("adminPassword")) == (committed, password)
+    stack.script("dbserver", "preview").ok()
+    assert stack.file.read_bytes() == committed
+    assert stack.password_works(password)
     assert "created" not in second.err
     assert "updated" not in second.err
     assert before == (stack.ids(), stack.started_at(stack.postgres), stack.started_at(stack.redis))
