@@ -205,7 +205,9 @@ def daemon_error(said: str) -> NotRunningError:
         return NotRunningError(
             "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
         )
-    return NotRunningError(f"the Docker daemon does not answer: {said}", "sudo systemctl start docker")
+    # Docker says the same of each name that it was asked for.
+    once = "\n".join(dict.fromkeys(said.splitlines()))
+    return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")
 
 
 def _to_the_end(argv: Sequence[str]) -> None:
@@ -215,7 +217,6 @@ def _to_the_end(argv: Sequence[str]) -> None:
 
 def _container(entry: dict[str, Any]) -> Container:
     state, config, networks = entry["State"], entry["Config"], entry["NetworkSettings"]["Networks"]
-    mounts = entry.get("Mounts") or []
     return Container(
         id=entry["Id"],
         name=entry["Name"].lstrip("/"),
@@ -229,7 +230,6 @@ def _container(entry: dict[str, Any]) -> Container:
         started_at=state["StartedAt"],
         labels=config.get("Labels") or {},
         environment=dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry),
-        mounts={mount["Destination"]: mount["Source"] for mount in mounts},
         published=tuple(sorted(_published(entry["HostConfig"].get("PortBindings") or {}))),
         networks=tuple(networks),
         network_ids={name: network.get("NetworkID", "") for name, network in networks.items()},
@@ -240,7 +240,6 @@ def _container(entry: dict[str, Any]) -> Container:
         aliases=tuple(alias for network in networks.values() for alias in network.get("Aliases") or ()),
         error=state.get("Error", ""),
         health_log=tuple(str(check["Output"]).strip() for check in (state.get("Health") or {}).get("Log") or ()),
-        binds={mount["Destination"]: mount["Source"] for mount in mounts if mount.get("Type") == "bind"},
         pids=max(0, entry["HostConfig"].get("PidsLimit") or 0),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         user=config.get("User", ""),
@@ -252,8 +251,16 @@ def _container(entry: dict[str, Any]) -> Container:
         shared_memory=entry["HostConfig"].get("ShmSize") or 0,
         log=_log(entry["HostConfig"].get("LogConfig")),
         stop_seconds=config.get("StopTimeout") or 0,
-        unwritable=tuple(sorted(mount["Destination"] for mount in mounts if not mount.get("RW", True))),
+        **_mounted(entry.get("Mounts") or []),
     )
+
+
+def _mounted(mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "mounts": {mount["Destination"]: mount["Source"] for mount in mounts},
+        "binds": {mount["Destination"]: mount["Source"] for mount in mounts if mount.get("Type") == "bind"},
+        "unwritable": tuple(sorted(mount["Destination"] for mount in mounts if not mount.get("RW", True))),
+    }
 
 
 def _privileges(host: dict[str, Any]) -> Privileges:

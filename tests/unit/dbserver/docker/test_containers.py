@@ -137,10 +137,14 @@ def test_two_containers_are_asked_for_at_once(programs: Programs) -> None:
     assert programs.calls[0].argv == ("docker", "container", "inspect", "a", "b")
 
 
+CANNOT = "Cannot connect to the Docker daemon"
+
+
 @pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
         ("Cannot connect to the Docker daemon", "does not answer: Cannot connect", "sudo systemctl start docker"),
+        (f"{CANNOT}\n{CANNOT}", f"does not answer: {CANNOT}", "sudo systemctl start docker"),
         ("permission denied while trying to connect", "no permission to use", "sudo usermod -aG docker $USER"),
     ],
 )
@@ -151,6 +155,7 @@ def test_a_daemon_that_cannot_be_used_is_an_error_with_the_way_out(
     with pytest.raises(NotRunningError) as caught:
         containers.inspect([NAME])
     assert message in caught.value.message
+    assert caught.value.message.count(CANNOT) <= 1
     assert caught.value.hint.startswith(hint)
     assert caught.value.exit_code == Exit.UNHEALTHY
 
