@@ -7,11 +7,10 @@ nothing of a directory that is made anew in the place of its own.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
-from dbserver import clients, contract, engine, execute
+from dbserver import clients, contract, execute
 from dbserver.declared import Declared
 from dbserver.docker import containers, host
 from dbserver.docker.containers import Container
-from dbserver.errors import DbServerError
 from dbserver.postgres.settings import HBA_FILE
 from dbserver.redis import access, commands
 
@@ -26,7 +25,8 @@ SECONDS = 30
 def remove_those_without_files(declared: Declared, tell: Callable[[str], None], *, override: bool) -> None:
     """Remove the stack's containers whose rendered files are gone: the update creates them again, with new files.
 
-    One that runs stays where the update can write them beside it, the administrator's password of Redis included.
+    One that runs stays where the update can write them beside it; the local password of Redis it can where everybody
+    may do everything.
     Raises RefusedError where it cannot and applications are connected, unless `override`.
     """
     going: dict[str, tuple[Container, str]] = {}
@@ -82,21 +82,12 @@ def _is_locked_out(declared: Declared, server: str, found: Container) -> bool:
 
 
 def _give_password(declared: Declared, found: Container) -> bool:
-    """Give the administrator of a running Redis another local password; False where nobody is let in to do it."""
+    """Give the administrator of a Redis that is open to everybody another local password; False where it is not."""
     password = secrets.token_urlsafe(access.LOCAL_PASSWORD_BYTES)
     rule = f"ACL SETUSER {declared.admin} #{access.hashed(password)}\n"
-    for user in ("", declared.admin):
-        argv = commands.tenant_cli(found.name, user, "0", [], terminal=False)
-        env = {commands.PASSWORD_VARIABLE: _declared_password(declared)} if user else {}
-        if execute.run(argv, stdin=rule, env=env, timeout=SECONDS, check=False).stdout.strip() == "OK":
-            directory = contract.config_directory(declared.data_directory, contract.REDIS)
-            host.write_files(directory, {access.ADMIN_FILE: password}, found.image, private=[access.ADMIN_FILE])
-            return True
-    return False
-
-
-def _declared_password(declared: Declared) -> str:
-    try:
-        return str(engine.outputs(declared.stack, secrets=True).get("adminPassword", ""))
-    except DbServerError:
-        return ""
+    argv = commands.tenant_cli(found.name, "", "0", [], terminal=False)
+    if execute.run(argv, stdin=rule, timeout=SECONDS, check=False).stdout.strip() != "OK":
+        return False
+    directory = contract.config_directory(declared.data_directory, contract.REDIS)
+    host.write_files(directory, {access.ADMIN_FILE: password}, found.image, private=[access.ADMIN_FILE])
+    return True

@@ -36,7 +36,7 @@ def update(
     taken = engine.mend_state(declared.stack)
     if taken:
         tell(f"the state was cut off by an update that was killed: {taken} is taken")
-    engine.select(declared.stack)
+    engine.make(declared.stack)
     for pid in engine.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     found = containers.inspect(list(declared.containers.values()))

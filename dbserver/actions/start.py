@@ -66,6 +66,7 @@ def start(
         updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new, take_over=take_over)
         reached, seen = _looked(declared)
         _refuse_silent([server for server in reached.servers if not server.answers])
+        engine.select(declared.stack)
         record.write(declared.stack, seen)
     return Started(reached, round(time.monotonic() - began, 1))
 

@@ -14,18 +14,19 @@ ACL_FILE = "users.acl"
 LOCAL_PASSWORD_BYTES = 24
 
 # Commands that read the whole keyspace, tell of others, or act on all: no key pattern fences them.
-UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
+UNFENCED = ("keys", "scan", "randomkey", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
             "function", "script", "sort", "sort_ro", "memory|stats", "memory|doctor",
             "memory|malloc-stats")  # fmt: skip
-# Of those, what client libraries need at every connection.
-NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists")
+# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key.
+NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists", "info")
 # A server refuses all rules for one word that it does not know: these are left out where it does not. Redis has the
 # command since 7.2; modules answer from indexes over everybody's keys.
 SINCE_LATELY = ("client|setinfo",)
 MODULE_CATEGORIES = ("search", "timeseries")
 
 HASH = "#[0-9a-f]{64}"
-ADMINISTRATOR = re.compile(rf"user (?P<name>\S+) on sanitize-payload(?P<hashes>(?: {HASH})+) ~\* &\* \+@all")
+# An earlier version gave the administrator two passwords, and its tenants DBSIZE denied and no INFO.
+ADMINISTRATOR = re.compile(rf"user \S+ on sanitize-payload(?: {HASH})+ ~\* &\* \+@all")
 TENANT = re.compile(rf"user \S+ on sanitize-payload {HASH} ~\S+\* resetchannels &\S+\* \+@all(?P<words>(?: \S+)+)")
 EVERYBODY = "user default on nopass sanitize-payload ~* &* +@all"
 WHO_PINGS = "user default on nopass sanitize-payload resetchannels -@all +ping"
@@ -42,30 +43,27 @@ class Tenant:
     scan: bool = False
 
 
-def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
+def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
     """Return the ACL file: without tenants everybody may do everything, as in the integration document.
 
-    `hashes` are the SHA-256 of the administrator's passwords: the local one,
-    which operations use, and the declared one. `known` are the categories and
-    the commands for connections that the server has. With tenants, who comes
-    without a password may only PING: health checks and deployment scripts ask
-    `redis-cli ping` and expect PONG.
+    `password` is the SHA-256 of the administrator's: the local one alone, for
+    Redis' users have no addresses, and it never leaves the host. `known` are
+    the categories and the commands for connections that the server has. With
+    tenants, who comes without a password may only PING: health checks and
+    deployment scripts ask `redis-cli ping` and expect PONG.
     """
     lines = [_tenant(tenant, known) for tenant in tenants or ()]
-    return _file(admin, [f"#{each}" for each in hashes], lines, is_open=tenants is None)
+    return _file(admin, password, lines, is_open=tenants is None)
 
 
-def first_rules(admin: str, local: str, before: str, *, is_open: bool) -> str:
+def first_rules(admin: str, password: str, before: str, *, is_open: bool) -> str:
     """Return the ACL file of a server that is made anew, until its users are declared to it.
 
-    `local` is the SHA-256 of the administrator's new local password, `before` the file that is there: its tenants and
-    the administrator's other passwords are kept, line by line, where they are as this module writes them.
+    `password` is the SHA-256 of the administrator's new one, `before` the file that is there: its tenants are kept,
+    line by line, where they are as this module writes them.
     """
-    lines = before.splitlines()
-    known = [found for line in lines if (found := ADMINISTRATOR.fullmatch(line)) and found["name"] == admin]
-    hashes = [each for found in known for each in found["hashes"].split()]
-    kept = [] if is_open else [line for line in lines if _whole(line)]
-    return _file(admin, [f"#{local}", *hashes], kept, is_open=is_open)
+    kept = [] if is_open else [line for line in before.splitlines() if _whole(line)]
+    return _file(admin, password, kept, is_open=is_open)
 
 
 def is_whole(text: str) -> bool:
@@ -74,24 +72,29 @@ def is_whole(text: str) -> bool:
     return bool(lines) and all(_whole(line) or ADMINISTRATOR.fullmatch(line) or line in DEFAULTS for line in lines)
 
 
-def _file(admin: str, passwords: Sequence[str], tenants: Sequence[str], *, is_open: bool) -> str:
-    first = f"user {admin} on sanitize-payload {' '.join(passwords)} ~* &* +@all"
+def _file(admin: str, password: str, tenants: Sequence[str], *, is_open: bool) -> str:
+    first = f"user {admin} on sanitize-payload #{password} ~* &* +@all"
     return "\n".join([first, EVERYBODY if is_open else WHO_PINGS, *tenants]) + "\n"
 
 
 def _whole(line: str) -> bool:
     """A tenant's line that was cut off lacks what it is denied, and one word that Redis does not know refuses all."""
     found = TENANT.fullmatch(line)
-    words = found["words"].split() if found else []
+    words = set(found["words"].split()) if found else set()
     denied = {"-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)}
     always = {*denied, *(f"+{name}" for name in NEEDED if name not in SINCE_LATELY)}
     maybe = {"+scan", *(f"+{name}" for name in SINCE_LATELY), *(f"-@{each}" for each in MODULE_CATEGORIES)}
-    return always <= set(words) <= always | maybe
+    return any(each <= words <= each | maybe for each in (always, always - {"+info"} | {"-dbsize"}))
 
 
-def hashed(password: str) -> str:
-    """Return a password's SHA-256, as ACL rules hold it."""
-    return hashlib.sha256(password.encode()).hexdigest()
+def fence() -> str:
+    """Return what identifies these rules, whoever the tenants are: with other ones all tenants' are loaded again."""
+    return hashed(rules("", "", [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
+
+
+def hashed(text: str) -> str:
+    """Return the SHA-256 of a text: of a password, as ACL rules hold it."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _tenant(tenant: Tenant, known: Sequence[str]) -> str:

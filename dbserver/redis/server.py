@@ -216,6 +216,13 @@ def file_text(server: Server, name: str) -> str:
     return execute.run(commands.read_file(server.container, name), timeout=COMMAND_SECONDS).stdout
 
 
+def is_open(server: Server) -> bool:
+    """Return whether everybody may do everything without a password."""
+    rules = server.command("ACL", "LIST").splitlines()
+    default = next((rule.split() for rule in rules if rule.startswith("user default ")), [])
+    return "nopass" in default and "+@all" in default
+
+
 def loaded_rules(server: Server) -> tuple[str, str]:
     """Return the ACL file's text, and what identifies the rules in force."""
     argv = commands.rules_now(server.container, server.admin)

@@ -1,13 +1,14 @@
 """What the verbs on applications return."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
     """One application as the server has it. `size_bytes` is its database's size on disk.
 
-    `declared` is whether an entry of the stack's file has its database and its role.
+    `extensions` are those in its database, None where that lets nobody in. `declared` is whether an entry of the
+    stack's file has its database and its role.
     """
 
     name: str
@@ -20,12 +21,8 @@ class ApplicationInfo:
     connection_limit: int
     redis_prefix: str
     redis_database: int
-    extensions: tuple[str, ...] = ()
+    extensions: tuple[str, ...] | None = ()
     declared: bool = True
-
-    def with_extensions(self, extensions: tuple[str, ...]) -> "ApplicationInfo":
-        """Return the same with what is installed in its database."""
-        return replace(self, extensions=extensions)
 
 
 @dataclass(frozen=True)

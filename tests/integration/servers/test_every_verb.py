@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def judge(stack: Stack, verb: str, expected: int, **environment: str) -> None:
     ended = stack.script("dbserver", verb, *arguments, env={**stack.env(), **environment})
     assert ended.code == expected, ended.text
     assert "Traceback" not in ended.text
-    assert "unexpected" not in ended.text
+    assert not re.search(r"unexpected \w+(Error|Exception)", ended.text)  # a log may hold the word
     if expected != DONE:
         assert ended.err or ended.out
     if form and (verb != "env" or ended.code != DONE):
@@ -130,7 +131,9 @@ def test_what_starts_and_stops_servers_does_so_where_one_is_down(stack: Stack, v
     assert stack.script("dbserver", "status").code == expected
 
 
-@pytest.mark.parametrize("verb", ["status", "connections", "psql", "restart"])
+@pytest.mark.parametrize(
+    "verb", ["status", "connections", "drain", "list", "info", "logs", "psql", "redis-cli", "restart"]
+)
 def test_operations_need_no_pulumi(stack: Stack, verb: str, tmp_path: Path) -> None:
     run("docker", "start", stack.postgres, stack.redis).ok()
     stack.until(lambda: not stack.sql_fails(), 60)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from dbserver import clients, engine
+from dbserver import clients
 from dbserver.declared import Declared
 from dbserver.docker import host
-from dbserver.errors import DbServerError, RefusedError
+from dbserver.errors import RefusedError
 from dbserver.redis import access
 from dbserver.remaking import remove_those_without_files
 from tests.unit.dbserver.actions.test_verbs import DECLARED, REDIS
@@ -31,7 +31,7 @@ def ours(**state: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def redis(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
+def redis(programs: Programs) -> Programs:
     """A Redis that runs with all its files, and a PostgreSQL that is not there."""
     programs.answer("container inspect", printed(ours()))
     programs.answer('echo "$file"', "")
@@ -40,7 +40,6 @@ def redis(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
     programs.answer("network inspect", Failed("network n not found"))
     programs.answer("docker stop", "")
     programs.answer("docker rm", "")
-    monkeypatch.setattr(engine, "outputs", lambda *_, **__: {"adminPassword": "declared"})
     return programs
 
 
@@ -106,31 +105,25 @@ def test_somebody_else_s_container_is_left_alone(redis: Programs) -> None:
     assert (mended(), removed(redis)) == ([], 0)
 
 
-@pytest.mark.parametrize("let_in", ["default", "administrator"])
 @pytest.mark.parametrize("state", ["gone", "another"])
-def test_a_lost_local_password_is_given_anew_by_whoever_is_let_in(
-    redis: Programs, written: list[Any], let_in: str, state: str
+def test_a_lost_local_password_is_given_anew_where_everybody_may_do_that(
+    redis: Programs, written: list[Any], state: str
 ) -> None:
     redis.answer('echo "$file"', "admin-password\n" if state == "gone" else "")
     redis.answer("dbadmin PING", Failed("WRONGPASS invalid username-password pair"))
-    redis.answer("ACL SETUSER", *([Failed("NOPERM")] if let_in == "administrator" else []), "OK\n")
+    redis.answer("ACL SETUSER", "OK\n")
     assert "it has a new one, and runs on" in mended()[0]
     files, options = written[0]
     asked = redis.started("ACL SETUSER")[-1]
     assert asked.stdin == f"ACL SETUSER dbadmin #{access.hashed(files['admin-password'])}\n"
-    assert not [word for word in asked.argv if "declared" in word]
+    assert "--user" not in asked.argv
     assert (options, removed(redis)) == ({"private": ["admin-password"]}, 0)
 
 
-@pytest.mark.usefixtures("written")
-def test_where_nobody_is_let_in_the_server_is_made_anew(redis: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*_: object, **__: object) -> dict[str, str]:
-        raise DbServerError("no state")
-
-    monkeypatch.setattr(engine, "outputs", lost)
+def test_where_nobody_is_let_in_the_server_is_made_anew(redis: Programs, written: list[Any]) -> None:
     redis.answer('echo "$file"', "admin-password\n")
-    redis.answer("ACL SETUSER", Failed("NOAUTH"))
-    assert (len(mended()), removed(redis)) == (1, 1)
+    redis.answer("ACL SETUSER", Failed("NOPERM"))
+    assert (len(mended()), removed(redis), written) == (1, 1, [])
 
 
 def test_the_kernel_s_table_names_who_is_connected_to_a_port() -> None:

@@ -136,7 +136,7 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
-    monkeypatch.setattr(host, "_direct", lambda: False)
+    monkeypatch.setattr(host, "direct", lambda: False)
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
     monkeypatch.setattr(host, "read_file", lambda *_: "")
     preparation.prepare_redis(
@@ -163,7 +163,7 @@ def test_the_password_of_redis_administrator_is_private_and_its_rules_know_it(
     password = (files / "admin-password").read_text()
     assert (files / "admin-password").stat().st_mode & 0o777 == 0o600
     assert len(password) >= 32
-    assert (files / "users.acl").read_text() == access.rules("dbadmin", [access.hashed(password)], None)
+    assert (files / "users.acl").read_text() == access.rules("dbadmin", access.hashed(password), None)
 
 
 def test_a_redis_that_is_made_anew_has_new_rules_and_a_new_password_and_its_whole_tenants(
@@ -173,12 +173,12 @@ def test_a_redis_that_is_made_anew_has_new_rules_and_a_new_password_and_its_whol
     files = prepared(monkeypatch, tmp_path, is_open=False)
     before = (files / "admin-password").read_text()
     tenants = [access.Tenant(name, f"{name}:", f"of {name}") for name in ("one", "two")]
-    whole = access.rules("dbadmin", ["d" * 64], tenants, ["search"])
+    whole = access.rules("dbadmin", "d" * 64, tenants, ["search"])
     (files / "users.acl").write_text(f"user %%%\n{whole[:-30]}")
     prepared(monkeypatch, tmp_path, is_open=False)
     password, rules = (files / "admin-password").read_text(), (files / "users.acl").read_text()
     assert password != before
-    first = f"user dbadmin on sanitize-payload #{access.hashed(password)} #{'d' * 64} ~* &* +@all"
+    first = f"user dbadmin on sanitize-payload #{access.hashed(password)} ~* &* +@all"
     assert rules.splitlines() == [first, whole.splitlines()[1], whole.splitlines()[2]]
 
 
