@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dbserver.cli.options import declared, say, show, verb
+from dbserver.cli.options import judged, say, show, verb
 from dbserver.errors import Exit, UsageError
 
 FORMS = ("text", "markdown", "json")
@@ -31,7 +31,7 @@ def preview(stack: str | None, form: str, allow: tuple[str, ...], refresh: bool)
     """
     from dbserver.actions.preview import preview as act
 
-    _judged(act(declared(stack), _allowed(allow), refresh=refresh), form)
+    _judged(act(judged(stack), _allowed(allow), refresh=refresh), form)
 
 
 @verb(
@@ -68,7 +68,7 @@ def drift(stack: str | None, form: str) -> None:
     from dbserver.actions.drift import drift as act
     from dbserver.cli import render_preview
 
-    found = act(declared(stack))
+    found = act(judged(stack))
     show(found, form, render_preview.drift)
     if found.down:
         raise click.exceptions.Exit(Exit.UNHEALTHY)
