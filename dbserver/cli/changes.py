@@ -36,6 +36,31 @@ def preview(stack: str | None, form: str, allow: tuple[str, ...], refresh: bool)
 
 @verb(
     """
+    dbserver add shop
+    dbserver add shop --database shop_data --role shop_user --pool 20
+    """,
+    forms=FORMS,
+)
+@click.argument("name")
+@click.option("--database", help="Its database; default: the name with underscores.")
+@click.option("--role", help="Its role; default: the database's name.")
+@click.option("--pool", "poolSize", type=int, help="The connections of one instance's pool; default: 10.")
+def add(stack: str | None, form: str, name: str, **given: Any) -> None:
+    """Declare an application in the stack's file, and say what an update would do then; nothing is started.
+
+    The entry comes behind those that are there; all else in the file stays as it is, comments too.
+    """
+    from dbserver.actions.add import add as act
+    from dbserver.actions.preview import preview as look
+
+    entry = {"name": name, **{key: value for key, value in given.items() if value is not None}}
+    for line in act(judged(stack), entry):
+        say(line)
+    _judged(look(judged(stack), {}, refresh=True), form)
+
+
+@verb(
+    """
     dbserver guard preview.json
     pulumi preview --json | dbserver guard -
     dbserver guard preview.json --format markdown --allow 'data-directory:postgres=moved by hand, see #42'

@@ -191,3 +191,25 @@ def test_a_faulty_configuration_is_refused_whole_before_anything_changes(running
     assert done.code == 2
     assert "error occurred" not in done.err
     assert running.ids() == ids
+
+
+def test_an_application_is_added_behind_the_others_and_the_comments_stay(running: Stack) -> None:
+    before, ids = running.file.read_text(), running.ids()
+    commented = before.replace("config:\n", "# ours\nconfig: # all of it\n", 1)
+    running.file.write_text(commented)
+    try:
+        added = running.script(
+            "dbserver", "add", "added-shop", "--database", "added", "--pool", "2", "--format", "json"
+        )
+        after = running.file.read_text()
+        again = running.script("dbserver", "add", "added-shop")
+    finally:
+        running.file.write_text(before)
+    assert added.code == 0, added.text
+    changes = {change["name"]: change["cost"] for change in json.loads(added.out)["changes"]}
+    assert changes["application-added:added-shop"] == "nothing"
+    assert set(commented.splitlines()) <= set(after.splitlines())
+    assert "poolSize: 2" in after
+    assert again.code == 2, again.text
+    assert "declares added-shop already" in again.err
+    assert running.ids() == ids

@@ -72,7 +72,7 @@ def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.Ca
         *VERBS, "list", "info", "env", "drop", "connections", "drain", "restart", "logs", "psql", "redis-cli",
         "completion", "doctor", "backup", "backups", "verify", "restore", "rollback", "drill", "prune", "pin",
         "unpin", "checkpoint", "schedule", "preview", "guard", "drift", "upgrade", "adopt", "archive", "history",
-        "offsite", "rescue",
+        "offsite", "rescue", "add",
     }  # fmt: skip
     for name, command in options.commands.commands.items():
         assert f"  {name} " in shown
@@ -233,7 +233,7 @@ JUDGING = [
     "restore --all --confirm postgres", "rollback shop --confirm shop", "drill shop", "prune --all --keep-last 1",
     "pin shop_1", "unpin shop_1", "upgrade postgres --to 18 --confirm postgres", "archive --base-backup",
     "offsite push", "offsite prune", "offsite fetch x --identity key", "schedule remove", 'schedule install daily',
-    "preview", "drift",
+    "preview", "drift", "add blog",
 ]  # fmt: skip
 
 

@@ -157,7 +157,8 @@ def test_a_pool_that_is_faulty_is_not_in_the_sum() -> None:
     "section",
     [
         {"offsite": {"url": "s3://a/b", "recipients": ["x"]}}, {"offsite": {"url": "s3://a/b", "recipents": ["x"]}},
-        {"tls": {"address": "x", "names": ["a"]}}, {"tls": {"address": "10.0.0.5", "certificateFile": "", "keyFile": "k"}},
+        {"tls": {"address": "x", "names": ["a"]}},
+        {"tls": {"address": "10.0.0.5", "certificateFile": "", "keyFile": "k"}},
     ],
     ids=repr,
 )  # fmt: skip
