@@ -207,7 +207,7 @@ def test_an_application_is_added_behind_the_others_and_the_comments_stay(running
         running.file.write_text(before)
     assert added.code == 0, added.text
     changes = {change["name"]: change["cost"] for change in json.loads(added.out)["changes"]}
-    assert changes["application-added:added-shop"] == "nothing"
+    assert changes["application-created:added-shop"] == "nothing"
     assert set(commented.splitlines()) <= set(after.splitlines())
     assert "poolSize: 2" in after
     assert again.code == 2, again.text
