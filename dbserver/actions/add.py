@@ -30,7 +30,8 @@ def add(declared: Declared, entry: Mapping[str, str | int]) -> tuple[str, ...]:
     if stack_file.content(path.name, after)["config"] != wanted["config"]:
         # The engine takes a name such as 7 or true for a number or a switch.
         configuration.write(path, before)
-        raise DbServerError(f"the engine did not write the entry into {path.name}: {said}", "write it by hand")
+        reason = said or "it takes a part of it for a number or a switch"
+        raise DbServerError(f"the engine did not write the entry into {path.name}: {reason}", "write it by hand")
     return configuration.changes(before, after, path.name)
 
 

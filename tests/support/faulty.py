@@ -40,7 +40,8 @@ LINES = [
 
 def lines(text: str) -> list[str]:
     """Return the faults that a text has, below the line that says that there are some."""
-    after = text.partition("nothing was changed:\n")[2].splitlines()
+    # The engine says the beginning twice: as a change goes on, and below its diagnostics.
+    after = text.rpartition("nothing was changed:\n")[2].splitlines()
     indent = len(after[0]) - len(after[0].lstrip()) if after else 0
     found = []
     for line in after:
