@@ -100,7 +100,13 @@ def file(stack: str) -> Path:
 
 def read(stack: str) -> Declared:
     """Return what Pulumi.<stack>.yaml declares. Raises UsageError where it is missing, no YAML, or says a key twice."""
-    return parse(stack, _text(stack))
+    text = _text(stack)
+    try:
+        return parse(stack, text)
+    except UsageError:
+        # Where one fault ends it, all of them are told.
+        refuse_faults(stack)
+        raise
 
 
 def refuse_faults(stack: str) -> None:

@@ -124,9 +124,15 @@ def declared(stack: str | None, *, changing: bool = False) -> Any:
     """Return what the stack's configuration declares; a verb that is `changing` something acts on no faulty file."""
     from dbserver import declared as configuration
 
+    return judged(stack) if changing else configuration.read(configuration.selected_stack(stack))
+
+
+def judged(stack: str | None) -> Any:
+    """Return what a configuration without a fault declares. Raises UsageError with every fault of another one."""
+    from dbserver import declared as configuration
+
     name = configuration.selected_stack(stack)
-    if changing:
-        configuration.refuse_faults(name)
+    configuration.refuse_faults(name)
     return configuration.read(name)
 
 

@@ -33,6 +33,7 @@ with locks.held(sys.argv[1], "restore"):
 """
 DONE, USAGE, UNHEALTHY, LOCKED, REFUSED = 0, 2, 3, 4, 5
 ARGUMENTS = {
+    "add": [APPLICATION],
     "info": [APPLICATION], "env": [APPLICATION], "drop": [APPLICATION, "--confirm", APPLICATION],
     "drain": [APPLICATION, "blue"], "psql": [APPLICATION, "--", "-c", "SELECT 1"],
     "redis-cli": [APPLICATION, "--", "ping"], "restart": ["--yes"], "completion": ["bash"],
@@ -44,8 +45,9 @@ ARGUMENTS = {
     "history": [APPLICATION], "rescue": ["--from", "file:///nowhere", "--identity", "none"],
 }  # fmt: skip
 VERBS = sorted(commands.commands)
-# They look into the backup directory alone, where there is no such backup; or lack what they take.
-FILES = {"pin": USAGE, "unpin": USAGE, "verify": USAGE, "offsite": USAGE, "rescue": USAGE}
+# They look into the backup directory or the file alone, where there is no such backup, or such an entry is; or lack
+# what they take.
+FILES = {"add": USAGE, "pin": USAGE, "unpin": USAGE, "verify": USAGE, "offsite": USAGE, "rescue": USAGE}
 # The stack has no archive.
 FILES |= {"archive": USAGE, "history": USAGE}
 # The engine's state, where `env` finds passwords, has no application here: test_environment runs it without Docker.
