@@ -5,7 +5,7 @@ import json
 from dbserver import contract
 from dbserver.declared import Declared
 from dbserver.errors import UsageError
-from dbserver.postgres import sql, statements
+from dbserver.postgres import settings, statements
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered
 from dbserver.results.statements import Top
@@ -29,12 +29,12 @@ def top(declared: Declared, application: str | None, most: int) -> Top:
 
 def _refuse_unloaded(declared: Declared, server: Server) -> None:
     found = json.loads(server.query(statements.LOADED))
-    libraries = [each for each in sql.elements(found["loaded"]) if each]
-    if statements.LIBRARY in (each.rpartition("/")[2] for each in libraries):
+    libraries = settings.libraries(found["loaded"])
+    if statements.LIBRARY in libraries:
         return
-    said = f"PostgreSQL counts no statements: {statements.LIBRARY} is not in {statements.SETTING}"
+    said = f"PostgreSQL counts no statements: {statements.LIBRARY} is not in {settings.PRELOAD}"
     if found["pending"]:
         raise UsageError(f"{said} yet, which waits for a restart", "./scripts/dbserver restart postgres")
     value = ",".join([*libraries, statements.LIBRARY])
-    hint = SET.format(stack=declared.stack, setting=statements.SETTING, value=value)
+    hint = SET.format(stack=declared.stack, setting=settings.PRELOAD, value=value)
     raise UsageError(said, f"{hint}; that restarts PostgreSQL once")

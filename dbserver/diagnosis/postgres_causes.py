@@ -164,12 +164,6 @@ def _slots(_: Facts, found: Postgres) -> Iterator[Seen]:
             yield Seen(f"replication slot {name} is used by nobody and keeps {size(kept)} of the log", (), values)
 
 
-def _collations(_: Facts, found: Postgres) -> Iterator[Seen]:
-    for name, recorded, actual in found.collations:
-        what = f"the indexes of database {name} were made under collation version {recorded}, the image has {actual}"
-        yield Seen(what, (), {"name": in_double_quotes(name), "database": in_double_quotes(identifier(name))})
-
-
 DENIED = "./scripts/dbserver env {application} --stack {stack}"
 NO_HUGE_PAGES = not_started(HUGE_PAGES, "PostgreSQL cannot get its shared memory: the kernel has no huge pages for it")
 SETTINGS_REFUSED = not_started(SETTING_FAULT, "PostgreSQL refuses its settings and does not start")
@@ -239,9 +233,4 @@ CAUSES = (
     Cause("replication-slot", "", "postgres", WARNING,
           "A replication slot that nobody uses keeps the server's log until the disk is full.",
           f"{PSQL} \"SELECT pg_drop_replication_slot('{{slot}}')\"", inside(_slots)),
-    Cause("collation-version", "", "postgres", WARNING,
-          "The image's base system brought other collations: indexes on text may miss rows, and unique ones may take"
-          " doubles, until they are made again. Nobody can write to a table meanwhile.",
-          'docker exec {container} reindexdb -U {admin} --dbname "{name}"'
-          f' && {PSQL} "ALTER DATABASE {{database}} REFRESH COLLATION VERSION"', inside(_collations)),
 )  # fmt: skip

@@ -5,9 +5,10 @@ of the memory for shared_buffers) and "Query Planning" (effective_cache_size
 as what the server may expect to find cached).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dbserver import contract
+from dbserver.postgres.sql import elements
 
 MIB = 1024 * 1024
 HBA_FILE = "pg_hba.conf"
@@ -46,6 +47,13 @@ MANAGED = {
     "port": "set postgres.port, the port on the host",
     "unix_socket_directories": "operations come in through the socket",
 }
+
+# Extensions that do nothing until the library of the same name is among `shared_preload_libraries`.
+PRELOADED = frozenset((
+    "citus", "pg_cron", "pg_net", "pg_squeeze", "pg_stat_kcache", "pg_stat_monitor", "pg_stat_statements",
+    "pg_wait_sampling", "pgaudit", "pglogical", "timescaledb",
+))  # fmt: skip
+PRELOAD = "shared_preload_libraries"
 
 # What PostgreSQL 17 and 18 take at a start only, for where no server tells it (pg_settings, context `postmaster`).
 RESTARTING = frozenset((
@@ -149,3 +157,13 @@ def render_hba(admin: str, gateways: Sequence[str], *, outside: bool = False) ->
         "host all all all reject",
     ]
     return "\n".join(lines) + "\n"
+
+
+def libraries(preloaded: str) -> list[str]:
+    """Return the names of the libraries that a value of `shared_preload_libraries` loads."""
+    return [name.rpartition("/")[2] for name in elements(preloaded) if name]
+
+
+def without_library(extensions: Iterable[str], preloaded: Collection[str]) -> list[str]:
+    """Return those of these extensions whose library has to be preloaded and is not."""
+    return sorted({*extensions} & PRELOADED - {*preloaded})

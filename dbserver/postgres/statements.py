@@ -13,7 +13,6 @@ from typing import Any
 from dbserver.results.statements import Statement
 
 LIBRARY = "pg_stat_statements"
-SETTING = "shared_preload_libraries"
 LOADED = (
     "SELECT json_build_object('loaded', setting, 'pending', pending_restart) FROM pg_settings"
     " WHERE name = 'shared_preload_libraries';\n"

@@ -70,7 +70,7 @@ def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.Ca
         *VERBS, "list", "info", "env", "drop", "connections", "drain", "restart", "logs", "psql", "redis-cli",
         "completion", "doctor", "backup", "backups", "verify", "restore", "rollback", "drill", "prune", "pin",
         "unpin", "checkpoint", "schedule", "preview", "guard", "drift", "upgrade", "adopt", "archive", "history",
-        "offsite", "rescue",
+        "offsite", "rescue", "top",
     }  # fmt: skip
     for name, command in options.commands.commands.items():
         assert f"  {name} " in shown
