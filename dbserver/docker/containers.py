@@ -180,10 +180,10 @@ def last_lines(name: str, count: int = 15) -> str:
     return shown.stdout.strip()
 
 
-def logs_argv(name: str, since: str | None, count: int, *, follow: bool) -> list[str]:
-    """Return the command that prints a container's log, each line with its time first."""
-    options = ["--tail", str(count), *(["--since", since] if since else []), *(["--follow"] if follow else [])]
-    return ["docker", "logs", "--timestamps", *options, name]
+def logs_argv(name: str, since: str | None, count: int | None, *, follow: bool) -> list[str]:
+    """Return the command that prints a container's log, its last lines or all, each line with its time first."""
+    options = ["--tail", "all" if count is None else str(count), *(["--since", since] if since else [])]
+    return ["docker", "logs", "--timestamps", *options, *(["--follow"] if follow else []), name]
 
 
 def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ as what the server may expect to find cached).
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dbserver import contract
+from dbserver.postgres import log
 from dbserver.postgres.sql import elements
 
 MIB = 1024 * 1024
@@ -90,6 +91,7 @@ def derived(memory: int, max_connections: int | None) -> dict[str, str]:
         "password_encryption": "scram-sha-256",
         **VANISHED,
         **LOGGING_IN,
+        **log.NAMED,
     }
 
 
