@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dbserver import contract, execute
+from dbserver.docker import daemon
 from dbserver.docker.privileges import Privileges
 from dbserver.errors import DbServerError, NotRunningError
 
@@ -104,7 +105,7 @@ def parsed(found: Sequence[dict[str, Any]]) -> dict[str, Container]:
 
 def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what Docker tells of these containers, of those that exist. Raises NotRunningError as `inspect`."""
-    shown = execute.run(["docker", "container", "inspect", *names], check=False, timeout=ANSWER_SECONDS)
+    shown = daemon.answer(["docker", "container", "inspect", *names])
     if not shown.succeeded and "no such container" not in shown.stderr.lower():
         raise daemon_error(shown.output)
     return list(json.loads(shown.stdout or "[]"))

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,16 @@ def valid(printed: list[str]) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_dead_daemon_is_named(stack: Stack, verb: str) -> None:
     judge(stack, verb, WITHOUT_DOCKER.get(verb, UNHEALTHY), DOCKER_HOST=f"unix://{stack.directory}/nobody.sock")
+
+
+# What begins with a look at the stack does so in one way; `status` waits for its other questions first.
+@pytest.mark.parametrize("verb", ["list", "stop", pytest.param("status", marks=pytest.mark.full)])
+def test_a_daemon_that_answers_nothing_is_named_too(stack: Stack, verb: str) -> None:
+    path = stack.directory / f"silent-{verb}.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        judge(stack, verb, UNHEALTHY, DOCKER_HOST=f"unix://{path}")
 
 
 @pytest.mark.full
