@@ -168,7 +168,8 @@ def examine(container: str, admin: str) -> tuple[Postgres | None, str]:
     if not done.succeeded:
         return None, done.output or "nothing"
     found = parse(done.stdout, asked, time.time())
-    known = [each.name for each in found.databases if each.open]
+    # Who is in template1 keeps others from making databases.
+    known = [each.name for each in found.databases if each.open and each.name != "template1"]
     return replace(found, inside=_inside(Server(container, admin).in_each(known, INSIDE))), ""
 
 

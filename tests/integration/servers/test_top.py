@@ -52,7 +52,7 @@ def statements(stack: Stack, *arguments: str) -> list[dict[str, Any]]:
 
 def test_the_heaviest_statements_are_those_of_the_application_without_their_values(counting: Lent) -> None:
     as_role(counting, TRAP)
-    as_role(counting, f"{HEAVY};\n{HEAVY};\nALTER ROLE shop SET app.word = 'hidden';\n")
+    as_role(counting, f"{HEAVY};\n{HEAVY};\nALTER ROLE shop SET application_name = 'hidden';\n")
     found = statements(counting, "shop", "-n", "50")
     heavy = next(each for each in found if "generate_series" in each["text"])
     assert heavy["text"] == "SELECT count(*), $1 FROM generate_series($2, $3) heavy"

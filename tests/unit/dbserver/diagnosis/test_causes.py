@@ -265,6 +265,24 @@ def test_a_library_is_added_to_those_that_are_loaded_unless_that_waits_for_a_res
     assert [each.cause for each in waiting] == ["settings-pending"]
 
 
+@pytest.mark.parametrize(("known", "command"), [
+    (said('FATAL:  password authentication failed for user "nobody"'), "./scripts/dbserver list --stack unit"),
+    (said('FATAL:  database "nowhere" does not exist'), "./scripts/dbserver list --stack unit"),
+    (denied("auth", "nobody"), "./scripts/dbserver connections --stack unit"),
+    (denied("command", "default"), "./scripts/dbserver connections --stack unit"),
+    (denied("key", "gone"), "./scripts/dbserver connections --stack unit"),
+    (refusing(PG, "FATAL:  sorry, too many clients already"),
+     "pulumi config set --stack unit --path 'db-server:postgres.maxConnections' 154"
+     " && ./scripts/start.sh --stack unit"),
+    (with_postgres(roles=(Role("shop_role", 0, 20, expired=False), Role('o{"', 4, 4, expired=False))),
+     'docker exec db-server-postgres psql -U dbadmin -d postgres -c "ALTER ROLE \\"o{\\"\\"\\" CONNECTION LIMIT 8"'),
+])  # fmt: skip
+def test_a_command_can_be_run_as_it_stands_where_nobody_knows_whose_clients_they_are(
+    known: Facts, command: str
+) -> None:
+    assert [each.command for each in findings(known)] == [command]
+
+
 def test_every_cause_of_the_table_is_found_by_a_test() -> None:
     assert {row[0] for row in SEEN} == {cause.name for cause in CAUSES}
 
