@@ -169,13 +169,24 @@ def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
         settings = Settings.model_validate(dict(values))
     except ValidationError as invalid:
         return None, [_fault(error) for error in invalid.errors(include_input=False)] + found
-    found += settings.redis.setting_faults
+    found += settings.redis.setting_faults + _libraries_missing(settings)
     return settings, found + application_faults(
         settings.applications,
         admin=settings.postgres.admin_user,
         budget=settings.postgres.budget(settings.applications),
         access=settings.redis.access,
     )
+
+
+def _libraries_missing(settings: Settings) -> list[str]:
+    """Return the extensions of entries whose library the server would not load, with the setting to write."""
+    loaded = postgres_settings.libraries(settings.postgres.settings.get(postgres_settings.PRELOAD, ""))
+    return [
+        f"applications.{number}.extensions: {name} needs its library from the server's start on:"
+        f" postgres.settings.{postgres_settings.PRELOAD}: {','.join([*loaded, name])}"
+        for number, entry in enumerate(settings.applications)
+        for name in postgres_settings.without_library(entry.extensions, loaded)
+    ]
 
 
 def _clashes(values: Mapping[str, Any]) -> list[str]:

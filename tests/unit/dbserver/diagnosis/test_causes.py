@@ -265,6 +265,9 @@ def test_a_library_is_added_to_those_that_are_loaded_unless_that_waits_for_a_res
     assert [each.cause for each in waiting] == ["settings-pending"]
 
 
+START = "./scripts/start.sh --stack unit"
+
+
 @pytest.mark.parametrize(("known", "command"), [
     (said('FATAL:  password authentication failed for user "nobody"'), "./scripts/dbserver list --stack unit"),
     (said('FATAL:  database "nowhere" does not exist'), "./scripts/dbserver list --stack unit"),
@@ -272,8 +275,7 @@ def test_a_library_is_added_to_those_that_are_loaded_unless_that_waits_for_a_res
     (denied("command", "default"), "./scripts/dbserver connections --stack unit"),
     (denied("key", "gone"), "./scripts/dbserver connections --stack unit"),
     (refusing(PG, "FATAL:  sorry, too many clients already"),
-     "pulumi config set --stack unit --path 'db-server:postgres.maxConnections' 154"
-     " && ./scripts/start.sh --stack unit"),
+     "pulumi config set --stack unit --path 'db-server:postgres.maxConnections' 154 && " + START),
     (with_postgres(roles=(Role("shop_role", 0, 20, expired=False), Role('o{"', 4, 4, expired=False))),
      'docker exec db-server-postgres psql -U dbadmin -d postgres -c "ALTER ROLE \\"o{\\"\\"\\" CONNECTION LIMIT 8"'),
 ])  # fmt: skip
