@@ -42,7 +42,7 @@ def counting(shop: Lent) -> Iterator[Lent]:
 
 def restarted(stack: Stack) -> None:
     run("docker", "restart", "--time", "60", stack.postgres).ok()
-    stack.script("dbserver", "start").ok()
+    stack.until(lambda: not stack.sql_fails(), 60)
 
 
 def statements(stack: Stack, *arguments: str) -> list[dict[str, Any]]:
