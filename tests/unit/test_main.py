@@ -220,6 +220,19 @@ def test_a_preview_shows_what_an_application_lacks_instead_of_ending() -> None:
     assert unfinished(preview=True).fault is None
 
 
+def test_an_update_after_which_a_server_is_not_there_ends_with_the_way_out_and_a_preview_does_not() -> None:
+    ended = run({}, gone=["container db-server-redis is not there"])
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert str(ended.fault) == (
+        "container db-server-redis is not there\nHINT: ./scripts/start.sh, or pulumi up --refresh"
+    )
+    assert run({}, gone=["container db-server-redis is not there"], preview=True).fault is None
+
+
+def test_the_servers_are_looked_at_when_every_container_is_made() -> None:
+    assert {"postgres", "redis", "archive"} <= run({"archive": {"enabled": True}}).before_the_end
+
+
 def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_secret() -> None:
     exported = crypto().exports["applications"]
     assert is_secret(exported)

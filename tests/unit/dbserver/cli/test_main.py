@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import pwd
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 
 from dbserver import declared, errors
 from dbserver.actions import applications
+from dbserver.cli import failing, options, render_status, servers, watch
 from dbserver.cli import main as cli
-from dbserver.cli import options, render_status, servers, watch
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 from dbserver.results.servers import Started, Stopped
 from dbserver.results.status import Status
@@ -31,6 +32,7 @@ Run = Callable[..., int]
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run the command line with a verb that returns or raises what the test says; return the exit code."""
     monkeypatch.setattr(declared, "ROOT", tmp_path)
+    monkeypatch.setattr(failing, "ROOT", tmp_path)
     (tmp_path / ".state").mkdir()
     for stack in ("dev", "json"):
         (tmp_path / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
@@ -213,6 +215,29 @@ def test_an_unexpected_exception_is_one_line_and_its_trace_is_kept_for_the_repor
     kept = tmp_path / ".state" / "last-error.txt"
     assert "ZeroDivisionError: surprise" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_trace_that_cannot_be_kept_hides_no_error(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / ".state" / "last-error.txt").mkdir()
+    assert run("status", ends=ZeroDivisionError("surprise")) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0] == "error: unexpected ZeroDivisionError: surprise"
+    assert "could not be written" in shown[1]
+    assert len(shown) == 2
+
+
+def test_a_file_of_another_persons_clone_is_named_with_the_owner(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = str(tmp_path / ".state" / "locks")
+    assert run("stop", ends=PermissionError(13, "Permission denied", own)) == 1
+    owner = pwd.getpwuid(tmp_path.stat().st_uid).pw_name
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {own} is not yours to write or read: this clone belongs to {owner}",
+        f"HINT: run this as {owner}, or make a clone of your own",
+    ]
 
 
 def test_an_interruption_says_that_nothing_is_lost(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
