@@ -151,20 +151,10 @@ def _usage(declared: Declared, known: list[Application]) -> dict[str, dict[str, 
 
 def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInfo, ...]:
     usage = _usage(declared, known)
-    extensions = _extensions(declared, [each.database for each in known if each.database in usage])
+    told = _server(declared).in_each([each.database for each in known if each.database in usage], sql.INSTALLED)
+    extensions = {database: tuple(names) for database, names in told.items()}
     found = [_info(application, usage) for application in known]
     return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
-
-
-def _extensions(declared: Declared, databases: list[str]) -> dict[str, tuple[str, ...]]:
-    """Return what is installed in each of these databases that tells."""
-    found: dict[str, tuple[str, ...]] = {}
-    while databases:
-        said = _server(declared).attempt(sql.extensions(databases), declared.admin).stdout
-        told = [json.loads(line) for line in said.splitlines()]
-        found |= {database: tuple(names) for each in told for database, names in each.items()}
-        databases = databases[len(told) + 1 :]
-    return found
 
 
 def _info(application: Application, usage: dict[str, dict[str, Any]]) -> ApplicationInfo:

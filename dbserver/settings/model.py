@@ -180,7 +180,8 @@ def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, Findings]:
             left = found.sound(values)
     if settings:
         found.told += [*_clashes(settings, found), *_redis_faults(settings.redis, found)]
-        found.told += [*_archive_faults(settings, found), *_application_faults(settings, found)]
+        found.told += [*_archive_faults(settings, found), *_libraries_missing(settings, found)]
+        found.told += _application_faults(settings, found)
     return settings, found
 
 
@@ -221,3 +222,17 @@ def _application_faults(settings: Settings, found: Findings) -> list[str]:
         budget=None if found.touch(*(f"postgres.{key}" for key in limits)) else postgres.budget(pools),
         access=settings.redis.access,
     )
+
+
+def _libraries_missing(settings: Settings, found: Findings) -> list[str]:
+    """Return the extensions of entries whose library the server would not load, with the setting to write."""
+    if found.touch("postgres.settings"):
+        return []
+    loaded = postgres_settings.libraries(settings.postgres.settings.get(postgres_settings.PRELOAD, ""))
+    return [
+        f"applications.{number}.extensions: {name} needs its library from the server's start on:"
+        f" postgres.settings.{postgres_settings.PRELOAD}: {','.join([*loaded, name])}"
+        for number, entry in enumerate(settings.applications)
+        if not found.touch(f"applications.{number}.extensions")
+        for name in postgres_settings.without_library(entry.extensions, loaded)
+    ]

@@ -67,6 +67,15 @@ def test_the_help_of_every_verb_names_its_options(run: Run, capsys: pytest.Captu
         assert option in shown
 
 
+@pytest.mark.parametrize("verb", sorted(options.commands.commands))
+def test_the_help_of_every_verb_ends_with_examples_that_begin_as_they_are_typed(
+    run: Run, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert run(verb, "--help") == 0
+    examples = capsys.readouterr().out.partition("Examples")[2]
+    assert f"dbserver {verb}" in examples
+
+
 def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     shown = capsys.readouterr().out
@@ -74,7 +83,7 @@ def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.Ca
         *VERBS, "list", "info", "env", "drop", "connections", "drain", "restart", "logs", "psql", "redis-cli",
         "completion", "doctor", "backup", "backups", "verify", "restore", "rollback", "drill", "prune", "pin",
         "unpin", "checkpoint", "schedule", "preview", "guard", "drift", "upgrade", "adopt", "archive", "history",
-        "offsite", "rescue", "add",
+        "offsite", "rescue", "add", "top",
     }  # fmt: skip
     for name, command in options.commands.commands.items():
         assert f"  {name} " in shown

@@ -238,8 +238,8 @@ def logging(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Hand over two lines; record what was asked. The last entry, where it is an exception, is raised."""
     asked: list[Any] = []
 
-    def act(_: Any, names: Any, on_line: Any, since: Any, count: int, *, follow: bool) -> None:
-        asked.append((list(names), since, count, follow))
+    def act(_: Any, names: Any, on_line: Any, since: Any, count: int, *, follow: bool, application: str) -> None:
+        asked.append((list(names), since, count, follow, application))
         for line in LINES:
             on_line(line)
         if follow:
@@ -252,9 +252,10 @@ def logging(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        ((), (["postgres", "redis"], None, 100, False)),
-        (("redis", "-n", "5", "--since", "10m"), (["redis"], "10m", 5, False)),
-        (("postgres", "-f"), (["postgres"], None, 100, True)),
+        ((), (["postgres", "redis"], None, 100, False, "")),
+        (("redis", "-n", "5", "--since", "10m"), (["redis"], "10m", 5, False, "")),
+        (("postgres", "-f"), (["postgres"], None, 100, True, "")),
+        (("--application", "shop"), (["postgres", "redis"], None, 100, False, "shop")),
     ],
 )
 def test_logs_are_asked_for_as_the_flags_say(

@@ -226,3 +226,13 @@ def test_all_faults_between_entries_are_told_at_once() -> None:
     )  # fmt: skip
     for part in ("name a is used twice", ".0.role", ".1.database", "connections are"):
         assert any(part in fault for fault in found), (part, found)
+
+
+def test_an_extension_whose_library_is_not_loaded_is_refused_with_the_setting_to_write() -> None:
+    entry = {"name": "shop", "extensions": ["pg_cron", "pg_trgm"]}
+    (fault,) = faults(entry)
+    assert fault.startswith("applications.0.extensions: pg_cron needs its library")
+    assert fault.endswith("postgres.settings.shared_preload_libraries: pg_cron")
+    (beside,) = faults(entry, postgres={"settings": {"shared_preload_libraries": "citus"}})
+    assert beside.endswith(": citus,pg_cron")
+    load({"applications": [entry], "postgres": {"settings": {"Shared_Preload_Libraries": "citus, $libdir/pg_cron"}}})
