@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dbserver.cli.render_connections import columns
+from dbserver.contract import KEPT_DAYS
 from dbserver.results.backups import (
     BackedUp,
     BackupInfo,
@@ -100,7 +101,7 @@ def restored(result: Restored) -> str:
         lines.append(f"what the kept database holds besides is not known, its rows cannot be counted: {result.unknown}")
     if result.kept:
         lines.append(f"kept: {result.kept}; to go back to it: ./scripts/dbserver rollback {result.application}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *removed(result.removed)])
 
 
 def restored_beside(result: RestoredBeside) -> str:
@@ -125,6 +126,11 @@ def rolled_back(result: RolledBack) -> str:
         f"kept: {result.kept}; to go back to it: ./scripts/dbserver rollback {result.application}",
     ]
     return "\n".join(lines)
+
+
+def removed(databases: Sequence[str]) -> list[str]:
+    """Return a line for each database that was kept for long enough."""
+    return [f"removed {name}, which a restore replaced more than {KEPT_DAYS} days ago" for name in databases]
 
 
 def _row(backup: BackupInfo) -> tuple[str, ...]:
