@@ -57,7 +57,7 @@ STOP_SECONDS = 60
 
 # Set to anything, it lets the program cut application containers off; `start` sets it for its flag.
 DISCONNECT_VARIABLE = "DBSERVER_DISCONNECT_APPLICATIONS"
-DISCONNECT_FLAG = "--disconnect-applications"
+DISCONNECT_FLAG, DISCONNECT_ALSO = "--disconnect-applications", "--even-if-connected"
 # Set to anything, it lets the program recreate a container without backing up what it holds before.
 NO_CHECKPOINT_VARIABLE = "DBSERVER_NO_CHECKPOINT"
 NO_CHECKPOINT_FLAG = "--no-checkpoint"

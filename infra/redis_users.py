@@ -1,19 +1,27 @@
-"""The users of Redis as a declared resource: everybody, or one fenced tenant per application."""
+"""The users of Redis as a declared resource: everybody, or one fenced tenant per application.
 
+It needs all others, so it is the first that `pulumi destroy` deletes: what refuses that stands here.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from dbserver.redis import access, server
-from infra.server import Properties, ServerProvider, patiently
+from infra.deployment import refuse_disconnecting
+from infra.server import Properties, ServerProvider, patiently, told
 
 
 class RedisUsersProvider(ServerProvider):
     """Loads the users' rules; sees rules that were changed by hand."""
 
     # A state of before has the declared password too: it has to leave the rules that are in force.
-    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift")
+    compared = (
+        "container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift",
+        "servers", "network",
+    )  # fmt: skip
 
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""
@@ -30,10 +38,21 @@ class RedisUsersProvider(ServerProvider):
         same = patiently(running.wait, lambda: server.loaded_rules(running)) == props["loaded"]
         return {**props, "drift": "" if same else "users were changed by hand"}
 
+    def delete(self, _id: str, props: Properties) -> None:
+        """Refuse while applications are connected: `destroy` begins here, so everything is as it was then."""
+        told(_refuse_destroying, props)
+
+
+def _refuse_destroying(props: Properties) -> Properties:
+    # A state of before does not know whom to ask.
+    if "servers" in props:
+        refuse_disconnecting(props["servers"], props["network"], props["adminUser"], "destroying the stack: ")
+    return props
+
 
 class RedisUsers(Resource, module="db-server", name="RedisUsers"):
     """The users of Redis."""
 
-    def __init__(self, resource_name: str, props: dict[str, Any]) -> None:
-        options = pulumi.ResourceOptions(additional_secret_outputs=["tenants"])
+    def __init__(self, resource_name: str, props: dict[str, Any], depends_on: Sequence[pulumi.Resource] = ()) -> None:
+        options = pulumi.ResourceOptions(additional_secret_outputs=["tenants"], depends_on=list(depends_on))
         super().__init__(RedisUsersProvider(), resource_name, {**props, "drift": "", "loaded": None}, options)

@@ -8,7 +8,7 @@ from dbserver.docker import host
 from dbserver.redis import access, commands
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerError
-from tests.unit.fakes import Failed, Programs, inspected, printed
+from tests.unit.fakes import Failed, Programs, connected, inspected, postgres_row, printed
 
 PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
@@ -18,7 +18,8 @@ TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
     "adminUser": "dbadmin", "open": False, "fence": access.fence(), "tenants": [TENANT],
-    "drift": "", "loaded": None,
+    "drift": "", "loaded": None, "network": "nginx-network",
+    "servers": {"postgres": "db-server-postgres", "redis": "db-server-redis"},
 }  # fmt: skip
 
 
@@ -143,3 +144,22 @@ def test_rules_are_loaded_with_two_commands_and_compared_with_one(redis: Program
     assert len(redis.calls) == len(redis.started("docker exec")) == 2
     PROVIDER.read("id", outs)
     assert len(redis.started("docker exec")) == 3
+
+
+def test_deleting_the_stack_is_refused_while_applications_are_connected(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected(programs, postgres_row("172.18.0.4", 5))
+    with pytest.raises(ServerError, match=r"destroying the stack: .*shop-blue \(blue\) 5 to postgres") as caught:
+        PROVIDER.delete("id", PROPS)
+    assert "DBSERVER_DISCONNECT_APPLICATIONS=yes" in str(caught.value)
+    monkeypatch.setenv("DBSERVER_DISCONNECT_APPLICATIONS", "yes")
+    PROVIDER.delete("id", PROPS)
+
+
+def test_deleting_the_stack_goes_on_where_nobody_is_connected_or_nobody_can_be_asked_about(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.1"))
+    PROVIDER.delete("id", PROPS)
+    asked = len(programs.calls)
+    PROVIDER.delete("id", {name: value for name, value in PROPS.items() if name != "servers"})
+    assert len(programs.calls) == asked
