@@ -120,7 +120,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Restored:
-    """A database restored. `kept` is the name of the one before, `away_seconds` how long its clients got no answer.
+    """A database restored. `kept` is the name of the one before, `away_seconds` how long the swap let nobody in.
 
     `losses` are what the replaced database holds and the backup did not. `unknown` is why nobody can tell: one of its
     tables cannot be read. `removed` are databases that earlier restores had replaced, kept for long enough.
