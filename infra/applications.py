@@ -69,11 +69,6 @@ def create_redis_users(
             "open": settings.redis.access == "open",
             **({} if settings.redis.access == "open" else {"fence": access.fence()}),
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
-            "servers": {
-                contract.POSTGRES: settings.postgres.container_name,
-                contract.REDIS: settings.redis.container_name,
-            },
-            "network": settings.network.name,
         },
         others,
     )

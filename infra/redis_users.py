@@ -10,7 +10,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dbserver.redis import access, server
-from infra.deployment import refuse_disconnecting
+from infra.deployment import refuse_destroying
 from infra.server import Properties, ServerProvider, patiently, told
 
 
@@ -18,10 +18,7 @@ class RedisUsersProvider(ServerProvider):
     """Loads the users' rules; sees rules that were changed by hand."""
 
     # A state of before has the declared password too: it has to leave the rules that are in force.
-    compared = (
-        "container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift",
-        "servers", "network",
-    )  # fmt: skip
+    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift")
 
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""
@@ -44,9 +41,7 @@ class RedisUsersProvider(ServerProvider):
 
 
 def _refuse_destroying(props: Properties) -> Properties:
-    # A state of before does not know whom to ask.
-    if "servers" in props:
-        refuse_disconnecting(props["servers"], props["network"], props["adminUser"], "destroying the stack: ")
+    refuse_destroying(props["container"], props["adminUser"])
     return props
 
 

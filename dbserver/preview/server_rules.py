@@ -29,8 +29,6 @@ SAFE = {
     "fsync": True, "full_page_writes": True, "synchronous_commit": True,
     "zero_damaged_pages": False, "ignore_checksum_failure": False, "ignore_invalid_pages": False,
 }  # fmt: skip
-# What the rules of Redis' users do not follow from.
-USERS_PLACE = {"container", "containerId", "image", "configDirectory", "servers", "network"}
 LESS_FIRST = ("none", "snapshot", "append-only")
 TAKEN_AT_A_START, UNKNOWN = "postmaster", "unknown"
 
@@ -217,7 +215,7 @@ def _users_again(step: Step, _: Facts) -> Iterator[Seen]:
 
 def _only_its_container(step: Step) -> bool:
     """A secret is shown as the same word before and after, so a step without a visible change has one."""
-    return bool(step.changed) and {*step.changed} <= USERS_PLACE
+    return bool(step.changed) and {*step.changed} <= {"container", "containerId", "image", "configDirectory"}
 
 
 SERVER_RULES = (

@@ -8,7 +8,7 @@ from dbserver.docker import host
 from dbserver.redis import access, commands
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerError
-from tests.unit.fakes import Failed, Programs, connected, inspected, postgres_row, printed
+from tests.unit.fakes import NO_CONTAINER, Failed, Programs, connected, inspected, postgres_row, printed
 
 PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
@@ -18,8 +18,7 @@ TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
     "adminUser": "dbadmin", "open": False, "fence": access.fence(), "tenants": [TENANT],
-    "drift": "", "loaded": None, "network": "nginx-network",
-    "servers": {"postgres": "db-server-postgres", "redis": "db-server-redis"},
+    "drift": "", "loaded": None,
 }  # fmt: skip
 
 
@@ -146,20 +145,31 @@ def test_rules_are_loaded_with_two_commands_and_compared_with_one(redis: Program
     assert len(redis.started("docker exec")) == 3
 
 
-def test_deleting_the_stack_is_refused_while_applications_are_connected(
-    programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def standing(programs: Programs) -> Programs:
+    """A stack with both servers and an archive, of which Redis' container knows the name."""
     connected(programs, postgres_row("172.18.0.4", 5))
+    entry = inspected("db-server-redis")
+    entry["Config"]["Labels"] = {**(entry["Config"]["Labels"] or {}), "com.database.stack": "unit"}
+    programs.answer("container inspect db-server-redis", printed(entry))
+    servers = "postgres db-server-postgres nginx-network\nredis db-server-redis nginx-network\n"
+    programs.answer("--filter label=com.database.stack=unit", f"{servers}archive db-server-archive none\n")
+    return programs
+
+
+def test_deleting_the_stack_is_refused_while_applications_are_connected(
+    standing: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ServerError, match=r"destroying the stack: .*shop-blue \(blue\) 5 to postgres") as caught:
         PROVIDER.delete("id", PROPS)
     assert "DBSERVER_DISCONNECT_APPLICATIONS=yes" in str(caught.value)
+    assert standing.started("network inspect nginx-network")
     monkeypatch.setenv("DBSERVER_DISCONNECT_APPLICATIONS", "yes")
     PROVIDER.delete("id", PROPS)
 
 
-def test_deleting_the_stack_goes_on_where_nobody_is_connected_or_nobody_can_be_asked_about(programs: Programs) -> None:
-    connected(programs, postgres_row("172.18.0.1"))
+def test_deleting_the_stack_goes_on_where_nobody_is_connected_and_where_nothing_runs(standing: Programs) -> None:
+    connected(standing, postgres_row("172.18.0.1"))
     PROVIDER.delete("id", PROPS)
-    asked = len(programs.calls)
-    PROVIDER.delete("id", {name: value for name, value in PROPS.items() if name != "servers"})
-    assert len(programs.calls) == asked
+    standing.answer("container inspect", NO_CONTAINER)
+    PROVIDER.delete("id", PROPS)
