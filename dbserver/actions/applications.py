@@ -9,7 +9,7 @@ from typing import Any
 from dbserver import contract, locks
 from dbserver.applications import Application
 from dbserver.applied.applications import applied
-from dbserver.backups import making
+from dbserver.backups import making, replaced
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
@@ -153,7 +153,8 @@ def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInf
     usage = _usage(declared, known)
     told = _server(declared).in_each([each.database for each in known if each.database in usage], sql.INSTALLED)
     extensions = {database: tuple(names) for database, names in told.items()}
-    found = [_info(application, usage) for application in known]
+    kept = replaced.names(_server(declared)) if known else {}
+    found = [replace(_info(each, usage), kept=tuple(kept.get(each.name, ()))) for each in known]
     return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
 
 

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dbserver import __version__
-from dbserver.contract import DISCONNECT_FLAG, NO_CHECKPOINT_FLAG
+from dbserver.contract import DISCONNECT_ALSO, DISCONNECT_FLAG, NO_CHECKPOINT_FLAG
 from dbserver.errors import RefusedError, UsageError
 from dbserver.units import parse_seconds
 
@@ -111,7 +111,7 @@ def debug_option(function: Callable[..., None]) -> Callable[..., None]:
 def disconnect_option(function: Callable[..., None]) -> Callable[..., None]:
     """Let a verb cut off the application containers that are connected."""
     text = "Go on although application containers are connected; they are cut off."
-    return click.option(DISCONNECT_FLAG, is_flag=True, help=text)(function)
+    return click.option(DISCONNECT_FLAG, DISCONNECT_ALSO, "disconnect_applications", is_flag=True, help=text)(function)
 
 
 def no_checkpoint_option(function: Callable[..., None]) -> Callable[..., None]:

@@ -197,6 +197,14 @@ def test_an_application_waits_for_its_server_and_the_users_of_redis_for_every_ap
     assert {"redis-server", "crypto-ai-agent"} <= set(needed["redis-users"])
 
 
+@pytest.mark.parametrize("given", [{}, {"applications": [{"name": "shop"}], "archive": {"enabled": True}}])
+def test_a_destroy_has_to_begin_with_the_users_of_redis_which_refuse_it(given: dict[str, Any]) -> None:
+    """What nothing else needs is deleted first, whatever it is: then it has to be them alone."""
+    declared = declare(**given)
+    needed = {urn.rpartition("::")[2] for each in declared.resources.values() for urn in each.request.dependencies}
+    assert set(declared.resources) - needed == {"redis-users"}
+
+
 UNFINISHED = {"shop": ["one", "two"], "blog": ["three"], "fine": []}
 
 

@@ -6,6 +6,7 @@ import json
 import pwd
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,7 @@ def test_no_verb_that_changes_something_or_says_what_would_acts_on_a_faulty_file
 # The applications ------------------------------------------------------------------
 
 SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003  it exists
+KEEPING = replace(SHOP, kept=("a", "b"))
 VARIABLES = {"DB_HOST": "h", "DB_PASSWORD": "it's"}
 
 
@@ -304,8 +306,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return act
 
-    monkeypatch.setattr(applications, "list_applications", answer("list", Applications("unit", (SHOP,))))
-    monkeypatch.setattr(applications, "info", answer("info", SHOP))
+    monkeypatch.setattr(applications, "list_applications", answer("list", Applications("unit", (KEEPING,))))
+    monkeypatch.setattr(applications, "info", answer("info", KEEPING))
     monkeypatch.setattr(applications, "environment", answer("env", Environment("shop", tuple(VARIABLES.items()))))
     monkeypatch.setattr(applications, "drop", answer("drop", Dropped("unit", "shop", "shop_data", "shop_user", 1)))
     doomed = Doomed("unit", "shop", "shop_data", "shop_user", 1024 * 1024, "shop_2026-11-23T14-05-07Z")
@@ -317,7 +319,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_applications_are_a_table(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list") == 0
     assert capsys.readouterr().out == (
-        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS\nshop         shop_data  shop_user  1.0 MB  2 of 20\n"
+        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS  KEPT\n"
+        "shop         shop_data  shop_user  1.0 MB  2 of 20      2\n"
     )
 
 
@@ -326,7 +329,7 @@ def test_an_application_is_a_fact_a_line_or_one_value_alone(run: Run, capsys: py
     assert run("info", "shop") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "shop"
-    assert "  extensions   none" in lines
+    assert {"  extensions   none", "  kept         a, b"} <= set(lines)
     assert run("info", "shop", "--field", "database") == 0
     assert capsys.readouterr().out == "shop_data\n"
     assert run("info", "shop", "--field", "bogus") == 2

@@ -130,6 +130,7 @@ def restarting(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (("restart", "--yes"), ["postgres", "redis"], False),
         (("restart", "redis", "--yes"), ["redis"], False),
         (("restart", "--yes", "--disconnect-applications"), ["postgres", "redis"], True),
+        (("restart", "--yes", "--even-if-connected"), ["postgres", "redis"], True),
     ],
 )
 def test_one_server_or_both_are_restarted_after_it_is_told_who_is_connected(
