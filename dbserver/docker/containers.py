@@ -188,15 +188,14 @@ def last_lines(name: str, count: int = 15) -> str:
 
 
 def logs_argv(name: str, since: str | None, count: int | None, *, follow: bool) -> list[str]:
-    """Return the command that prints a container's log, its last lines or all, each line with its time first."""
+    """Return the command that prints a container's log, its last lines or all, each with its time first."""
     options = ["--tail", "all" if count is None else str(count), *(["--since", since] if since else [])]
     return ["docker", "logs", "--timestamps", *options, *(["--follow"] if follow else []), name]
 
 
 def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:
     """Return the log's last lines since a time (RFC 3339, or such as 10m), of both streams, the errors' last."""
-    argv = ["docker", "logs", "--since", since, "--tail", str(count), name]
-    shown = execute.run(argv, check=False, timeout=ANSWER_SECONDS)
+    shown = daemon.answer(["docker", "logs", "--since", since, "--tail", str(count), name])
     return tuple(shown.stdout.splitlines() + shown.stderr.splitlines()) if shown.succeeded else ()
 
 
