@@ -52,8 +52,10 @@ async def end_with_faults(
         raise pulumi.RunError("\n".join([*faulty, "HINT: the other applications are done; mend these, then up again"]))
 
 
-def create_redis_users(settings: Settings, declared: Sequence[Application], redis: Redis) -> RedisUsers:
-    """Declare who may do what in Redis."""
+def create_redis_users(
+    settings: Settings, declared: Sequence[Application], redis: Redis, others: Sequence[pulumi.Resource]
+) -> RedisUsers:
+    """Declare who may do what in Redis, after all `others` too: so `pulumi destroy` has to begin with it."""
     secrets = pulumi.Output.all(*[application.redis_password for application in declared])
     return RedisUsers(
         "redis-users",
@@ -68,6 +70,7 @@ def create_redis_users(settings: Settings, declared: Sequence[Application], redi
             **({} if settings.redis.access == "open" else {"fence": access.fence()}),
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
         },
+        others,
     )
 
 

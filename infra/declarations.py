@@ -22,7 +22,7 @@ async def declare(settings: Settings, host: Host, admin_password: pulumi.Output[
     archive = create_archive(settings, host, postgres)
     redis = create_redis(settings, host, network, tls)
     applications = create_applications(settings, postgres)
-    create_redis_users(settings, applications, redis)
+    create_redis_users(settings, applications, redis, [postgres.server, *([archive] if archive else [])])
     known = environments(settings, applications, postgres, redis)
     for name, value in outputs(settings, network, postgres, redis, admin_password, known, tls).items():
         pulumi.export(name, value)

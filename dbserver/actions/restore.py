@@ -12,7 +12,7 @@ from typing import Any
 
 from dbserver import contract, locks
 from dbserver.applications import Application
-from dbserver.backups import archive, besides, choosing, filling, foreign, proof, swapping, taking
+from dbserver.backups import archive, besides, choosing, filling, foreign, proof, replaced, swapping, taking
 from dbserver.backups.filling import Target
 from dbserver.backups.foreign import Foreign
 from dbserver.backups.store import Backup, Store
@@ -88,6 +88,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
             _refuse_obstacles(server, application.database)
             away = swapping.exchange(server, application.database, incoming, kept, exists=wanted.exists)
         lost, unknown = _lost(server, kept, found) if wanted.exists else ((), "")
+        removed = replaced.expire(server, application.name)
     return Restored(
         stack=declared.stack,
         application=application.name,
@@ -99,6 +100,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
         rows=sum(found.values()),
         losses=lost,
         unknown=unknown,
+        removed=removed,
     )
 
 

@@ -15,7 +15,7 @@ from dbserver.backups.manifest import Manifest
 from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
-from dbserver.postgres import dump, filler, properties, swap
+from dbserver.postgres import complaint, dump, filler, properties, swap
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.postgres.server import Server
 from dbserver.units import size
@@ -208,14 +208,26 @@ def analyze(server: Server, target: Target, jobs: int) -> None:
 
 def read(server: Server, archive: Archive, target: Target, argv: Sequence[str]) -> None:
     """Run pg_restore on an archive. Raises DbServerError where it fails."""
-    refuse_failed(target, archive.read(server.container, target.session, argv))
+    done = archive.read(server.container, target.session, argv)
+    refuse_failed(target, done, "" if done.succeeded else _unqualified(server, target, done.output))
 
 
-def refuse_failed(target: Target, done: Finished) -> None:
-    """Raise DbServerError where a program that fills a database failed."""
+def refuse_failed(target: Target, done: Finished, more: str = "") -> None:
+    """Raise DbServerError where a program that fills a database failed; `more` is what else to say of it."""
     if not done.succeeded:
-        why = "".join(letter if letter.isprintable() else " " for letter in cause(done.output))
+        why = "".join(letter if letter.isprintable() else " " for letter in cause(done.output) + more)
         raise DbServerError(f"{target.application} was not restored: {why}", "the live database is as it was")
+
+
+def _unqualified(server: Server, target: Target, output: str) -> str:
+    """Return which function relies on a search_path, and what it has to say; nothing where none does."""
+    found = complaint.unqualified(output)
+    if not found:
+        return ""
+    asked = server.attempt(properties.qualified(found.name), target.name)
+    names = json.loads(asked.stdout) if asked.succeeded else []
+    spelled = " or ".join(names) or f"SCHEMA.{found.name}"
+    return f", in function {found.function}: a dump is restored without a search_path, so it has to say {spelled}"
 
 
 def answer(server: Server, statement: str, database: str = "postgres") -> Any:

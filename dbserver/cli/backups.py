@@ -61,6 +61,8 @@ def backup(
     wanted = Wanted("", application or "", jobs=jobs, low_priority=low_priority, streamed=False, moment=None, **told)
     made = act.backup(known, application, wanted) if application else act.backup_all(known, wanted)
     show(made, form, render_backups.backed_up)
+    for line in render_backups.removed(made.removed):
+        say(line)
     if not made.well:
         raise click.exceptions.Exit(Exit.FAILED)
 

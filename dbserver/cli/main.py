@@ -17,6 +17,7 @@ from dbserver.cli import (  # noqa: F401  importing them adds their verbs
     offsite,
     schedules,
     servers,
+    statements,
     upgrades,
 )
 from dbserver.cli.failing import fail, unexpected

@@ -65,22 +65,29 @@ def _wrong_password(facts: Facts, found: Redis) -> Iterator[Seen]:
     entries = [each for each in found.denied if each.reason == "auth" and each.seconds < DENIED_SECONDS]
     for user in dict.fromkeys(each.user for each in entries):
         lines = [_denied(each) for each in entries if each.user == user]
-        name = user if user in facts.declared.applications else "APPLICATION"
-        yield Seen(f"clients come with a wrong password or an unknown user: {user}", lines, {"application": name})
+        instead = "" if user in facts.declared.applications else CONNECTED
+        yield Seen(
+            f"clients come with a wrong password or an unknown user: {user}",
+            lines,
+            {"application": user},
+            instead=instead,
+        )
 
 
 def _no_password(_: Facts, found: Redis) -> Iterator[Seen]:
     lines = [_denied(each) for each in _commands(found) if each.user == "default"]
     if lines:
-        yield Seen("clients come without a password and are refused (NOPERM)", lines, {"application": "APPLICATION"})
+        yield Seen("clients come without a password and are refused (NOPERM)", lines, instead=CONNECTED)
 
 
 def _forbidden(facts: Facts, found: Redis) -> Iterator[Seen]:
     entries = [each for each in _commands(found) if each.user != "default"]
     for user in dict.fromkeys(each.user for each in entries):
-        name = user if user in facts.declared.applications else "APPLICATION"
+        instead = "" if user in facts.declared.applications else CONNECTED
         lines = [_denied(each) for each in entries if each.user == user]
-        yield Seen(f"{user} is refused commands or keys that are not its own", lines, {"application": name})
+        yield Seen(
+            f"{user} is refused commands or keys that are not its own", lines, {"application": user}, instead=instead
+        )
 
 
 def _commands(found: Redis) -> list[Denied]:
@@ -129,6 +136,8 @@ def _settings(_: Facts, found: Redis) -> Iterator[Seen]:
         yield Seen("Redis runs with other settings than those declared", differing)
 
 
+# Which containers' clients there are, where nobody knows whose they are.
+CONNECTED = "./scripts/dbserver connections --stack {stack}"
 ENV = "./scripts/dbserver env {application} --stack {stack}"
 
 CAUSES = (

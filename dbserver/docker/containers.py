@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dbserver import contract, execute
+from dbserver.docker import daemon
 from dbserver.docker.privileges import Privileges
 from dbserver.errors import DbServerError, NotRunningError
 
@@ -110,7 +111,7 @@ def parsed(found: Sequence[dict[str, Any]]) -> dict[str, Container]:
 
 def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what Docker tells of these containers, of those that exist. Raises NotRunningError as `inspect`."""
-    shown = execute.run(["docker", "container", "inspect", *names], check=False, timeout=ANSWER_SECONDS)
+    shown = daemon.answer(["docker", "container", "inspect", *names])
     if not shown.succeeded and "no such container" not in shown.stderr.lower():
         raise daemon_error(shown.output)
     return list(json.loads(shown.stdout or "[]"))
@@ -186,16 +187,15 @@ def last_lines(name: str, count: int = 15) -> str:
     return shown.stdout.strip()
 
 
-def logs_argv(name: str, since: str | None, count: int, *, follow: bool) -> list[str]:
-    """Return the command that prints a container's log, each line with its time first."""
-    options = ["--tail", str(count), *(["--since", since] if since else []), *(["--follow"] if follow else [])]
-    return ["docker", "logs", "--timestamps", *options, name]
+def logs_argv(name: str, since: str | None, count: int | None, *, follow: bool) -> list[str]:
+    """Return the command that prints a container's log, its last lines or all, each with its time first."""
+    options = ["--tail", "all" if count is None else str(count), *(["--since", since] if since else [])]
+    return ["docker", "logs", "--timestamps", *options, *(["--follow"] if follow else []), name]
 
 
 def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:
     """Return the log's last lines since a time (RFC 3339, or such as 10m), of both streams, the errors' last."""
-    argv = ["docker", "logs", "--since", since, "--tail", str(count), name]
-    shown = execute.run(argv, check=False, timeout=ANSWER_SECONDS)
+    shown = daemon.answer(["docker", "logs", "--since", since, "--tail", str(count), name])
     return tuple(shown.stdout.splitlines() + shown.stderr.splitlines()) if shown.succeeded else ()
 
 

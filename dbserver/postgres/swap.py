@@ -43,10 +43,20 @@ def registered(application: str = "") -> str:
     )
 
 
-def forget(name: str) -> str:
-    """Return the script for psql that drops a noted database, and the roles that filled it."""
+def registered_if_any(application: str = "") -> str:
+    """Return what asks the same and makes nothing; it prints nothing where no database was ever noted."""
+    known = "SELECT to_regclass('dbserver.database') IS NOT NULL AS known \\gset\n"
+    return f"{known}\\if :known\n{registered(application)}\\endif\n"
+
+
+def forget(name: str, *, force: bool = True) -> str:
+    """Return the script for psql that drops a noted database, and the roles that filled it.
+
+    Without `force` it fails while somebody is connected to that.
+    """
+    forced = " WITH (FORCE)" if force else ""
     return (
-        f"{no_template(name)}DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
+        f"{no_template(name)}DROP DATABASE IF EXISTS {identifier(name)}{forced};\n"
         f"DROP ROLE IF EXISTS {identifier(name)};\n{filler.drop_all(name)}"
         f"DELETE FROM dbserver.database WHERE name = {literal(name)};\n"
     )

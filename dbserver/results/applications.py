@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class ApplicationInfo:
     """One application as the server has it. `size_bytes` is its database's size on disk.
 
-    `extensions` are those in its database, None where that lets nobody in. `declared` is whether an entry of the
-    stack's file has its database and its role.
+    `extensions` are those in its database, None where that lets nobody in. `kept` are the databases that its restores
+    have replaced, the oldest first. `declared` is whether an entry of the stack's file has its database and its role.
     """
 
     name: str
@@ -22,6 +22,7 @@ class ApplicationInfo:
     redis_prefix: str
     redis_database: int
     extensions: tuple[str, ...] | None = ()
+    kept: tuple[str, ...] = ()
     declared: bool = True
 
 

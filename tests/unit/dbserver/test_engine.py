@@ -211,7 +211,7 @@ EXITED = "an unhandled error occurred: program exited with non-zero exit code: 1
 
 
 def test_faults_in_the_configuration_end_an_update_as_a_fault_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:
-    faults = ["postgres.port: Input should be a valid integer", "redis.memry: unknown key"]
+    faults = ["postgres.port: 'x' should be a whole number, without quotes", "redis.memry: unknown key"]
     found = ended(monkeypatch, str(SettingsError(faults)), EXITED)
     assert (type(found), found.exit_code) == (UsageError, 2)
     assert [line.strip() for line in found.message.splitlines()] == [contract.FAULTY, *faults]

@@ -43,6 +43,10 @@ def test_what_is_forgotten_is_dropped_with_its_roles_and_its_note() -> None:
     )
 
 
+def test_one_that_somebody_is_in_can_be_left_alone() -> None:
+    assert 'DROP DATABASE IF EXISTS "shop__old_1";\n' in swap.forget("shop__old_1", force=False)
+
+
 def test_a_database_is_noted_with_what_it_is_for() -> None:
     assert swap.register("shop__restoring_1", "shop", swap.RESTORING, "shop_1") == (
         "INSERT INTO dbserver.database (name, application, purpose, backup)"
