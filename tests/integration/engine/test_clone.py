@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from dbserver.cli import servers
@@ -109,7 +110,7 @@ def test_a_clone_whose_preparation_was_interrupted_says_so(clone: Path) -> None:
 
 WRONG = (
     ("scripts/start.sh", "--no-instal"), ("scripts/start.sh", "--no-install", "--bogus"),
-    ("scripts/start.sh", "postgres"), ("scripts/start.sh", "--format", "xml"),
+    ("scripts/start.sh", "mysql"), ("scripts/start.sh", "--format", "xml"),
     ("scripts/start.sh", "--stack"), ("scripts/start.sh", "--stack", "nowhere"),
     ("tools/prepare", "--bogus"), ("tools/prepare", "--no-instal"), ("tools/prepare", "--bogus", "--no-install"),
     ("tools/prepare", "--stack"), ("tools/prepare", "--stack="), ("tools/prepare", "--stack", "nowhere"),
@@ -135,9 +136,9 @@ def test_a_wrong_argument_is_refused_in_a_prepared_clone_too(clone: Path, words:
 
 def test_every_option_of_start_is_known_before_its_parser_is_there(clone: Path) -> None:
     values = {"--stack": ["dev"], "--format": ["json"]}
-    options = [option.opts[-1] for option in servers.start.params]
+    options = [name for option in servers.start.params if isinstance(option, click.Option) for name in option.opts]
     assert set(values) < set(options)
-    words = [word for option in options for word in (option, *values.get(option, []))]
+    words = ["redis", *(word for option in options for word in (option, *values.get(option, [])))]
     assert one_line_and_its_way_out(call(clone, "scripts/start.sh", *words, "--bogus"), 2)[0].endswith(": --bogus")
 
 

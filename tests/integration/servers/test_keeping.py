@@ -224,7 +224,7 @@ def test_what_restores_replaced_goes_by_itself_after_a_week_unless_somebody_is_i
         assert inside.ask("SELECT 'in';\n\\echo .\n", ".", 10).stdout.split() == ["in"]
         assert verb(shop, "backup", "shop")["removed"] == [kept[0]]
         names = set(shop.sql("SELECT datname FROM pg_database").split())
-        assert {"shop", "shop-two", kept[1]} <= names
+        assert {"shop", "shop_two", kept[1]} <= names
         assert kept[0] not in names
     again = verb(shop, "restore", "shop", made, "--confirm", "shop")
     assert again["removed"] == [kept[1]]
