@@ -75,9 +75,13 @@ class Store:
         return [backup for backup in self.backups(f"{subject}_") if backup.manifest.subject == subject]
 
     def one(self, name: str) -> Backup:
-        """Return a backup by its id. Raises UsageError where there is none, DbServerError where it is damaged."""
-        path = self.directory / name
-        if not name or name.startswith(".") or Path(name).name != name or not path.is_dir():
+        """Return a backup by its id, or by its path as `backup` prints it.
+
+        Raises UsageError where there is none, DbServerError where it is damaged.
+        """
+        own = Path(name).parent.resolve() == self.directory.resolve()
+        path = self.directory / (Path(name).name if own else name)
+        if not path.name or path.name.startswith(".") or path.parent != self.directory or not path.is_dir():
             raise UsageError(f"there is no backup {name} in {self.directory}", "./scripts/dbserver backups")
         try:
             found = _read(path)

@@ -57,6 +57,16 @@ def test_what_is_no_name_of_a_backup_is_none(kept: Store, name: str) -> None:
         kept.one(name)
 
 
+def test_a_backup_is_known_by_the_path_that_was_printed_of_it(kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_now = add(kept)
+    assert kept.one(str(made_now.directory)).id == made_now.id
+    assert kept.one(f"{made_now.directory}/").id == made_now.id
+    monkeypatch.chdir(kept.directory.parent)
+    assert kept.one(f"{kept.directory.name}/{made_now.id}").id == made_now.id
+    with pytest.raises(UsageError, match="there is no backup"):
+        kept.one(f"elsewhere/{made_now.id}")
+
+
 def test_a_directory_that_does_not_exist_holds_none(kept: Store) -> None:
     assert list(kept.each()) == []
 
