@@ -24,6 +24,7 @@ def copied(file: Path, directory: Path, state: Path) -> Iterator[list[str]]:
     if not file.exists():
         yield []
         return
+    directory.mkdir(mode=0o700, exist_ok=True)  # a clone whose state is elsewhere has none
     copy = directory / f".{os.getpid()}.{file.name}"
     copy.touch(0o600)
     try:
