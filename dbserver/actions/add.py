@@ -1,5 +1,6 @@
-"""add: an application's entry in the stack's file; everything else in it stays as it is, comments too."""
+"""add: an application's entry in the stack's file; all else in it means what it meant, comments stay."""
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -27,7 +28,7 @@ def add(declared: Declared, entry: Mapping[str, str | int]) -> tuple[str, ...]:
     engine.require()
     said = _append(declared.stack, number, entry)
     after = path.read_text()
-    if stack_file.content(path.name, after)["config"] != wanted["config"]:
+    if _held(stack_file.content(path.name, after)["config"]) != _held(wanted["config"]):
         # The engine takes a name such as 7 or true for a number or a switch.
         configuration.write(path, before)
         reason = said or "it takes a part of it for a number or a switch"
@@ -47,6 +48,12 @@ def _wanted(name: str, before: str, entry: Mapping[str, str | int]) -> tuple[Any
     wanted["config"][KEY] = [*entries, dict(entry)]
     settings.refuse_faults(name, wanted)
     return wanted, len(entries)
+
+
+def _held(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration as the engine holds it: what is neither a list nor a mapping is a text, `true` too."""
+    kept = (str, list, dict)
+    return {key: value if isinstance(value, kept) else json.dumps(value, default=str) for key, value in config.items()}
 
 
 def _append(stack: str, number: int, entry: Mapping[str, str | int]) -> str:

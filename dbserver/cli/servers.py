@@ -74,10 +74,10 @@ def start(
         return
     wanted = declared(stack)
     done = None if refresh or any(unusual.values()) else act.unchanged(wanted, say)
-    if done is None and if_unchanged:
-        click.get_current_context().exit(CHANGED)
     if done is None:
         declared(stack, changing=True)
+    if done is None and if_unchanged:
+        click.get_current_context().exit(CHANGED)
     allowed = {"override": disconnect_applications, "checkpoint": not no_checkpoint}
     allowed |= {"new": unusual["new_server"], "take_over": unusual["take_over"]}
     done = done or act.start(wanted, say, **allowed)

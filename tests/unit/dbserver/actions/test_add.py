@@ -61,6 +61,12 @@ def test_the_engine_writes_the_entry_at_its_number_and_the_changed_lines_are_ret
     assert file.read_text() == WRITTEN
 
 
+def test_the_engine_writes_a_switch_that_the_file_has_as_the_text_that_it_holds(file: Path, writing: Writing) -> None:
+    file.write_text(FILE + "  db-server:standIns: true\n")
+    writing(WRITTEN + '  db-server:standIns: "true"\n')
+    assert '+  db-server:standIns: "true"' in add(declared.read("dev"), SHOP)
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
