@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from dbserver import clients, contract
+from dbserver import cleaning, clients, contract
 from dbserver.clients import Servers
 from dbserver.docker import containers
 from dbserver.errors import CommandError, DbServerError
@@ -35,7 +35,7 @@ def look(digest: Digest) -> Live:
             found[name] = answer.result()
         except DbServerError as fault:
             said = fault.output if isinstance(fault, CommandError) else fault.message
-            not_seen.append(f"{ASKED[name]}: {said.splitlines()[0] if said else 'no answer'}")
+            not_seen.append(f"{ASKED[name]}: {cleaning.lines(said)[0] if said else 'no answer'}")
     return Live(**found, not_seen=tuple(not_seen))
 
 

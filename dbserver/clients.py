@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.docker import containers, networks
 from dbserver.docker.networks import Network
 from dbserver.errors import DbServerError, RefusedError, UsageError
@@ -210,7 +210,7 @@ def refuse_held(servers: Servers, *, override: bool, doing: str) -> None:
 
 def addresses(sockets: str, port: int) -> set[str]:
     """Return who is connected to a port, from the text of /proc/net/tcp and tcp6."""
-    rows = [line.split() for line in sockets.splitlines()]
+    rows = [line.split() for line in cleaning.lines(sockets)]
     ends = [(row[1].rpartition(":")[2], row[2].rpartition(":")[0]) for row in rows if row[3:4] == [ESTABLISHED]]
     return {_address(remote) for local, remote in ends if int(local, 16) == port}
 
@@ -256,7 +256,7 @@ def _redis(container: str, admin: str) -> tuple[str, int]:
     listing, _, limit = said.rpartition("maxclients")
     if limit and not limit.strip().isdigit():
         # One of elsewhere may want a password that nobody here has.
-        raise DbServerError(f"{server.container} does not tell who its clients are: {said.strip().splitlines()[0]}")
+        raise DbServerError(f"{server.container} does not tell who its clients are: {cleaning.lines(said.strip())[0]}")
     return listing, int(limit or 0)
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from dbserver import contract, passphrase
+from dbserver import cleaning, contract, passphrase
 from dbserver.errors import DbServerError, RefusedError, UsageError
 
 # What the engine adds to an error, without telling an operator anything, and the warnings that were told before.
@@ -15,7 +15,7 @@ AGAIN = "mend the cause, then run ./scripts/start.sh again"
 
 def refused(stack: str, said: str) -> DbServerError:
     """Return the error of the right kind for a preview that did not come to its end."""
-    lines = said.replace("Exception calling application: ", "").splitlines()
+    lines = cleaning.lines(said.replace("Exception calling application: ", ""))
     told = "\n".join(line for line in lines if line and not NOISE.match(line))
     return failure(f"the preview of stack {stack}", told, "mend the cause, then preview again")
 
@@ -27,9 +27,9 @@ def failure(what: str, said: str, hint: str) -> DbServerError:
             message, _, own = (said.partition("error: ")[2] or said).partition("HINT:")
             hint = own.strip().partition("\n")[0]
             return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
-    hints = [line.partition("HINT:")[2].strip() for line in said.splitlines() if line.lstrip().startswith("HINT:")]
+    hints = [line.partition("HINT:")[2].strip() for line in cleaning.lines(said) if line.lstrip().startswith("HINT:")]
     hint = hints[0] if hints else hint
-    told = "\n".join(line for line in said.splitlines() if line.strip() != f"HINT: {hint}")
+    told = "\n".join(line for line in cleaning.lines(said) if line.strip() != f"HINT: {hint}")
     return passphrase.error(said) or DbServerError(f"{what} did not finish:\n{told}", hint)
 
 

@@ -21,10 +21,8 @@ from dbserver import inherited
 from dbserver.errors import CommandError
 
 MASK = "***"
-LINES: dict[str, Any] = {
-    "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
-    "text": True, "errors": "replace",
-}  # fmt: skip
+# As bytes: read as text, a carriage return in what an application has a server say would begin a line of its own.
+LINES: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 PIPE, NOWHERE = subprocess.PIPE, subprocess.DEVNULL
 log = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ def stream(
     with started(argv, env=env, cwd=cwd, **LINES) as process:
         try:
             for line in process.stdout or ():
-                on_line(line.rstrip("\n"))
+                on_line(_text(line))
         except KeyboardInterrupt:
             process.wait()
             raise
@@ -166,7 +164,7 @@ class Conversation:
             self._process.stdin.write(text.encode())
             self._process.stdin.flush()
         for raw in self._process.stdout:
-            line = raw.decode(errors="replace").rstrip("\n")
+            line = _text(raw)
             yield line
             if line == end:
                 return
@@ -254,15 +252,15 @@ def follow(argvs: Sequence[Sequence[str]], on_line: Callable[[int, str], None]) 
 
 
 def _hand_over(
-    index: int, process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[tuple[int, str | None]]"
+    index: int, process: "subprocess.Popen[bytes]", lines: "queue.SimpleQueue[tuple[int, str | None]]"
 ) -> None:
     for line in process.stdout or ():
-        lines.put((index, line.rstrip("\n")))
+        lines.put((index, _text(line)))
     lines.put((index, None))
 
 
 @contextmanager
-def _followed(argv: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+def _followed(argv: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
     process = started(argv, **LINES)
     try:
         yield process
@@ -271,10 +269,8 @@ def _followed(argv: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
         process.wait()
 
 
-def _input(stdin: str | bytes | IO[bytes]) -> dict[str, Any]:
-    if isinstance(stdin, str):
-        return {"input": stdin.encode()}
-    return {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r\n")
 
 
 def started(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **streams: Any) -> "subprocess.Popen[Any]":

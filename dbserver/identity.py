@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.docker import host
 from dbserver.docker.host import Identity
 
@@ -91,7 +91,7 @@ def mounted(directory: str, table: str) -> tuple[str, str]:
     The last of those that are mounted on the same place hides the others.
     """
     found = ("", "")
-    for line in table.splitlines():
+    for line in cleaning.lines(table):
         before, _, after = line.partition(" - ")
         point, fields = _plain(before.split(" ")[4]), after.split(" ")
         inside = directory == point or directory.startswith(point.rstrip("/") + "/")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.declared import Declared
 from dbserver.docker import daemon
 from dbserver.docker.containers import daemon_error
@@ -42,7 +42,7 @@ def _rows() -> list[Row]:
     shown = daemon.answer(["docker", "container", "ls", "--all", "--no-trunc", "--format", ROW])
     if not shown.succeeded:
         raise daemon_error(shown.output)
-    rows = [line.split("\t") for line in shown.stdout.splitlines()]
+    rows = [line.split("\t") for line in cleaning.lines(shown.stdout)]
     return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]  # noqa: PLR2004  the columns of ROW
 
 

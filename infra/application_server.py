@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
+from dbserver import cleaning
 from dbserver.applications import Application as Entry
 from dbserver.docker import containers, passwords
 from dbserver.docker.passwords import Passwords
@@ -197,7 +198,7 @@ def _entry(props: Properties) -> Entry:
 
 
 def _reason(output: str) -> str:
-    lines = [line.partition("ERROR:")[2].strip() for line in output.splitlines() if "ERROR:" in line]
+    lines = [line.partition("ERROR:")[2].strip() for line in cleaning.lines(output) if "ERROR:" in line]
     return lines[0] if lines else output
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from dbserver import clients, contract, execute
+from dbserver import cleaning, clients, contract, execute
 from dbserver.docker import containers
 from dbserver.docker.containers import ANSWER_SECONDS
 
@@ -25,7 +25,7 @@ def refuse_destroying(container: str, admin: str) -> None:
     of_it = f"label={contract.LABEL_STACK}={known.labels[contract.LABEL_STACK]}"
     shown = f'{{{{.Label "{contract.LABEL_SERVER}"}}}} {{{{.Names}}}} {{{{.Networks}}}}'
     listed = execute.run(["docker", "ps", "--no-trunc", "--filter", of_it, "--format", shown], timeout=ANSWER_SECONDS)
-    rows = [line.split(" ") for line in listed.stdout.splitlines()]
+    rows = [line.split(" ") for line in cleaning.lines(listed.stdout)]
     names = {server: name for server, name, _ in rows if server in contract.SERVERS}
     for network in sorted({each for server, _, joined in rows if server in names for each in joined.split(",")}):
         refuse_disconnecting(names, network, admin, "destroying the stack: ")

@@ -71,6 +71,7 @@ def drop(declared: Declared, name: str) -> Dropped:
         with locks.held(f"{declared.stack}.{name}", "drop"):
             backup = _backed_up(declared, application) if found.exists else ""
             _forget_kept(declared, name)
+            _take_rights(declared, application)
             _server(declared).query(access.drop(application), declared.admin)
             _forget_passwords(declared, application)
     return Dropped(declared.stack, name, application.database, application.role, found.size_bytes, backup)
@@ -157,8 +158,16 @@ def _refuse_remaining(declared: Declared, application: Application) -> None:
         objects += [f"{each} in database {database}" for each in json.loads(server.query(remains.here(role), database))]
     if objects:
         more = f" and {len(objects) - remains.AT_MOST} more" if len(objects) > remains.AT_MOST else ""
-        said = f"role {role} owns, or has rights on: {', '.join(objects[: remains.AT_MOST])}{more}; nothing was changed"
+        said = f"role {role} owns: {', '.join(objects[: remains.AT_MOST])}{more}; nothing was changed"
         raise RefusedError(said, f"in each database: REASSIGN OWNED BY {role} TO its new owner; DROP OWNED BY {role}")
+
+
+def _take_rights(declared: Declared, application: Application) -> None:
+    """Take what others have granted to the role, in their databases and on what belongs to none."""
+    server, role = _server(declared), application.role
+    found = json.loads(server.query(remains.elsewhere(role, [application.database])))
+    for database in (*found["databases"], declared.admin):
+        server.query(remains.take_rights(role), database)
 
 
 def _server(declared: Declared) -> Server:

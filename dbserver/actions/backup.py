@@ -58,9 +58,15 @@ def backup_all(declared: Declared, wanted: Wanted) -> BackedUp:
             done, gone = _made(declared, subject, make)
             made.append(shown(done))
             removed += gone
-        except (DbServerError, OSError) as fault:
-            failed.append(Failure(subject, getattr(fault, "message", str(fault))))
+        except Exception as fault:  # noqa: BLE001  whatever one application has in its database, the others are backed up
+            failed.append(Failure(subject, _said(fault)))
     return BackedUp(declared.stack, str(kept.directory), tuple(made), tuple(failed), tuple(removed))
+
+
+def _said(fault: Exception) -> str:
+    if isinstance(fault, DbServerError):
+        return fault.message
+    return str(fault) if isinstance(fault, OSError) else f"unexpected {type(fault).__name__}: {fault}"
 
 
 def checkpoint(declared: Declared, name: str, wanted: Wanted) -> Checkpoint:

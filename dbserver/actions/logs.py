@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Collection, Iterator
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.declared import Declared
 from dbserver.docker import containers
 from dbserver.errors import DbServerError, NotRunningError, UsageError
@@ -69,7 +69,7 @@ def _lines(server: str, container: str, since: str | None, count: int | None) ->
     shown = execute.run(argv, timeout=containers.ANSWER_SECONDS, check=False)
     if not shown.succeeded:
         raise _refused(shown)
-    printed = [*shown.stdout.splitlines(), *shown.stderr.splitlines()]
+    printed = [*cleaning.lines(shown.stdout), *cleaning.lines(shown.stderr)]
     yield from sorted((_line(server, line) for line in printed), key=lambda line: line.time)
 
 

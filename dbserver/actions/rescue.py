@@ -239,7 +239,7 @@ def _fill(declared: Declared, roles: Backup, databases: Sequence[Backup], wanted
             named.append((f"{VERB}_{major.stamp()}_{number}", name))
             moving.fill(new, backup, Target(named[-1][0], name, moving.SESSION), wanted.jobs, wanted.identity)
             tell(f"{name} is restored, as of {backup.manifest.started}")
-        moving.give_names(new, named, moving.settings_of(roles, [name for _, name in named]))
+        moving.give_names(new, named)
         containers.stop(new.container)
         major.switch(declared, image, beside.NEW, aside)
     _mark(wanted.stack).write_text(FILLED)  # from now on somebody may have written

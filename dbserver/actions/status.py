@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import advice, contract, engine, execute, identity, validity
+from dbserver import advice, cleaning, contract, engine, execute, identity, validity
 from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
@@ -163,7 +163,7 @@ def _log(container: Container, known: ServerStatus) -> tuple[str, ...]:
     """Return the last lines of a server that ended by itself, or comes back from that and does not answer yet."""
     ended = not container.running and (container.exit_code or container.state == "restarting")
     if ended or (container.running and container.restarts and not known.answers):
-        return tuple(containers.last_lines(container.name, advice.CRASHED_LINES).splitlines())
+        return tuple(cleaning.lines(containers.last_lines(container.name, advice.CRASHED_LINES)))
     return ()
 
 
@@ -202,7 +202,7 @@ def _reason(said: Finished) -> str:
     """Return the first line that tells why: each of several questions fails with the same words."""
     if said.status == TIMED_OUT:
         return f"no answer within {usage.ANSWER_SECONDS} s"
-    lines = said.stderr.strip().splitlines()
+    lines = cleaning.lines(said.stderr.strip())
     return lines[0] if lines else f"exit status {said.status}"
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from dbserver import clients, contract, engine, locks, major, updating
+from dbserver import cleaning, clients, contract, engine, locks, major, updating
 from dbserver.archive import recovering, replacing, source
 from dbserver.archive.plan import SLOT
 from dbserver.archive.recovering import Way
@@ -40,7 +40,7 @@ def restore(declared: Declared, way: Way, tell: Tell, *, override: bool) -> Whol
         _make_missing(declared, image)
         tell(f"a server is recovered to {way.words}, beside the data directory")
         with recovering.recovered(declared, way, tell, stays=True) as past:
-            databases = replacing.answering(past.server, past.server.query(sql.DATABASES).splitlines())
+            databases = replacing.answering(past.server, cleaning.lines(past.server.query(sql.DATABASES)))
             replacing.shut_down(past.server)
             _refuse(declared, override=override)
             tell(f"it answers with {', '.join(databases)}; it takes the place of the one before")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dbserver import contract, stack_file
+from dbserver import cleaning, contract, stack_file
 from dbserver.adoption import fitting
 from dbserver.adoption.found import Database, Installation, Postgres, Redis
 from dbserver.applications import COLOURS, default_database
@@ -124,7 +124,7 @@ def text(content: Mapping[str, Any]) -> str:
 
 def changes(before: str, after: str, name: str) -> tuple[str, ...]:
     """Return the lines that show what is written; secrets and the salt are the same on both sides and not shown."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=1)
+    lines = difflib.unified_diff(cleaning.lines(before), cleaning.lines(after), name, name, lineterm="", n=1)
     return tuple(line for line in lines if "encryptionsalt" not in line and "secure:" not in line)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.adoption.found import DERIVED, Database, Installation, Postgres, Redis
 from dbserver.docker import containers, images, networks
 from dbserver.docker.containers import Container
@@ -73,7 +73,7 @@ def look_at_redis(container: Container, password: str) -> Redis:
     info = server.info("everything")
     settings = pairs(server.command("CONFIG", "GET", "*"))
     has_password = bool(settings.pop("requirepass", ""))
-    users = [line.split()[1] for line in server.command("ACL", "LIST").splitlines() if line.startswith("user ")]
+    users = [line.split()[1] for line in cleaning.lines(server.command("ACL", "LIST")) if line.startswith("user ")]
     listing = ["docker", "exec", container.name, "ls", "-A", settings["dir"]]
     files = execute.run(listing, timeout=containers.ANSWER_SECONDS).stdout.split("\n")
     return Redis(container, _image(container), info, settings, users, files, has_password)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from dbserver import cleaning
+
 STAMP = "%Y%m%dt%H%M%Sz"
 WHOLE = "+"
 SEGMENT_DIGITS, PARTIAL, PACKED = 24, ".partial", ".gz"
@@ -93,7 +95,7 @@ class Window:
 def parse(printed: str) -> tuple[Line, ...]:
     """Return the lines of the archive, the oldest first."""
     current, found = "", []
-    for kind, *words in (text.split() for text in printed.splitlines() if text):
+    for kind, *words in (text.split() for text in cleaning.lines(printed) if text):
         if kind == "streaming":
             current = words[0] if words else ""
         elif kind == "line":

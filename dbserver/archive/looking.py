@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dbserver import contract, execute, moment
+from dbserver import cleaning, contract, execute, moment
 from dbserver.archive import contents
 from dbserver.archive.contents import Line, Window
 from dbserver.archive.plan import SLOT, ArchivePlan, due
@@ -114,7 +114,7 @@ def end_segment(server: Server) -> None:
 def _received(server: Server, statements: str) -> None:
     """Wait until the archive has the log up to the place that the statements print last."""
     try:
-        location = server.query(statements).splitlines()[-1]
+        location = cleaning.lines(server.query(statements))[-1]
         deadline = time.monotonic() + MARK_SECONDS
         while server.query(archiving.received(SLOT, location)) != "t" and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import contract, execute, moment
+from dbserver import cleaning, contract, execute, moment
 from dbserver.archive import contents, looking, source
 from dbserver.archive.contents import Base, Line, Window
 from dbserver.archive.source import Target
@@ -199,5 +199,5 @@ def _log(server: Server) -> str:
 
 
 def _why(log: str) -> str:
-    told = [line for line in log.splitlines() if "FATAL:" in line or "error:" in line or "PANIC:" in line]
-    return (told or log.splitlines() or ["it ended without a word"])[-1].strip()
+    told = [line for line in cleaning.lines(log) if "FATAL:" in line or "error:" in line or "PANIC:" in line]
+    return (told or cleaning.lines(log) or ["it ended without a word"])[-1].strip()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import execute, streams
+from dbserver import cleaning, execute, streams
 from dbserver.backups import sealing
 from dbserver.backups.making import DATA, STREAM, cause
 from dbserver.backups.store import Backup
@@ -28,7 +28,7 @@ class Archive:
         done = streams.feed(argv, self.send, printed=True) if self.send else execute.run(argv, check=False)
         if not done.succeeded:
             raise DbServerError(f"{self.name} is damaged: {cause(done.output)}", "take another one")
-        return [line for line in done.stdout.splitlines() if line]
+        return [line for line in cleaning.lines(done.stdout) if line]
 
     def read(self, container: str, session: str, argv: Sequence[str]) -> Finished:
         """Run pg_restore on it; a stream's end ends it, as the guard does with the others."""

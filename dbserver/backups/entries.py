@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 
+from dbserver.errors import DbServerError
+
 # No role has such a name.
 ADMINISTRATOR, LOADER, TOGETHER = "", "\0loader", "\0together"
 # Large objects are made among the rows by 17 and later ("BLOB METADATA"), before them by others ("BLOB").
@@ -57,7 +59,11 @@ def chosen(lines: Sequence[str]) -> list[str]:
 
     Nobody can drop a database that has one, and a second one under its name would take what the first one waits for.
     """
-    entries = [line for line in lines if not line.startswith(";")]
+    entries = [line for line in lines if line and not line.startswith(";")]
+    numbers = [entry.partition(";")[0] for entry in entries]
+    if len({*numbers}) < len(numbers):
+        # pg_restore reads the number alone: a line that is forged would have an entry loaded by who should not.
+        raise DbServerError("the dump's list has a number twice", "report it; the live database is as it was")
     return [entry for entry in entries if not _kind(entry, SUBSCRIPTIONS)]
 
 

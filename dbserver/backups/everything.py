@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.backups import manifest as manifests
 from dbserver.backups import proof
 from dbserver.backups.making import Wanted, cause, streaming
@@ -17,7 +17,7 @@ from dbserver.errors import DbServerError
 from dbserver.postgres import dump, properties, registry, sql, swap
 from dbserver.postgres.server import Server
 
-GLOBALS = "globals.sql"
+GLOBALS, SETTINGS = "globals.sql", "settings.sql"
 SUBJECT = manifests.subject(manifests.SERVER)
 SESSION = f"dbserver-backup {SUBJECT}"
 # The last line of pg_dumpall: without it the file was cut off.
@@ -63,7 +63,7 @@ def complete(directory: Path) -> list[str]:
         text = (directory / GLOBALS).read_text(errors="replace")
     except OSError as fault:
         return [f"{GLOBALS} cannot be read: {fault.strerror}"]
-    return [] if COMPLETE in text.splitlines() else [f"{GLOBALS} was cut off"]
+    return [] if COMPLETE in cleaning.lines(text) else [f"{GLOBALS} was cut off"]
 
 
 def _dump(server: Server, partial: Path, wanted: Wanted) -> None:
@@ -78,7 +78,7 @@ def _dump(server: Server, partial: Path, wanted: Wanted) -> None:
     if faults:
         raise DbServerError(f"{SUBJECT} was not backed up: {'; '.join(faults)}", "./scripts/start.sh")
     stored = json.loads(server.query(properties.STORED_IN_DATABASES))
-    with (partial / GLOBALS).open("a", encoding="utf-8") as file:
+    with (partial / SETTINGS).open("w", encoding="utf-8", newline="") as file:
         file.write(properties.settings_in_databases(stored))
         file.flush()
         os.fsync(file.fileno())

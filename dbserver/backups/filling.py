@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.backups import entries as listing
 from dbserver.backups.archive import Archive
 from dbserver.backups.making import COUNT_SECONDS, cause
@@ -62,7 +62,7 @@ def fill(server: Server, backup: Backup, archive: Archive, target: Target, jobs:
 
 def count(server: Server, database: str) -> Rows:
     """Return the rows of every table."""
-    lines = ask(server, dump.COUNTS, database, COUNT_SECONDS).splitlines()
+    lines = cleaning.lines(ask(server, dump.COUNTS, database, COUNT_SECONDS))
     return {(schema, table): number for schema, table, number in map(json.loads, lines)}
 
 
@@ -139,7 +139,8 @@ class _Apart:
         lines.append(filler.own(filler.name(self.target.name, len(names)), *names.values()))
         names[listing.TOGETHER] = filler.name(self.target.name, len(names))
         names[listing.LOADER] = filler.name(self.target.name, len(names))
-        self._ask("".join(lines) + filler.loader(names[listing.LOADER]))
+        lines.append(filler.loader(names[listing.LOADER]))
+        self._ask("".join([*lines, *(filler.open_to(self.target.name, name) for name in {*names.values()})]))
         return names
 
     def _load(self, parts: Iterable[listing.Part], names: Mapping[str, str]) -> None:
@@ -215,7 +216,7 @@ def read(server: Server, archive: Archive, target: Target, argv: Sequence[str]) 
 def refuse_failed(target: Target, done: Finished, more: str = "") -> None:
     """Raise DbServerError where a program that fills a database failed; `more` is what else to say of it."""
     if not done.succeeded:
-        why = "".join(letter if letter.isprintable() else " " for letter in cause(done.output) + more)
+        why = f"{cause(done.output)}{more}"
         raise DbServerError(f"{target.application} was not restored: {why}", "the live database is as it was")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.backups import manifest as manifests
 from dbserver.backups import proof, sealing
 from dbserver.backups.manifest import Manifest
@@ -121,7 +121,7 @@ class Reader:
 
     def count(self) -> None:
         """Count the rows of every table, as of the snapshot."""
-        found = [json.loads(line) for line in self.ask(dump.COUNTS, COUNT_SECONDS).splitlines()]
+        found = [json.loads(line) for line in cleaning.lines(self.ask(dump.COUNTS, COUNT_SECONDS))]
         self.rows = tuple((schema, table, number) for schema, table, number in found)
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ def _lower_priority(server: Server, wanted: Wanted, program: execute.Held | Seal
 
 def cause(output: str) -> str:
     """Return in one line why a program of PostgreSQL failed: its first error, without what it was about."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.strip() for line in cleaning.lines(output) if line.strip()]
     told = [line for line in lines if "error:" in line or "ERROR:" in line or "FATAL:" in line]
     line = (told or lines or ["it ended without a word"])[0]
     return line.removeprefix("pg_dump: error: ").removeprefix("pg_restore: error: ")

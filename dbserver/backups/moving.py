@@ -69,18 +69,13 @@ def refuse_damaged(backup: Backup) -> None:
 def fill_globals(server: Server, backup: Backup) -> None:
     """Make the roles of a backup, with their password verifiers and memberships, in a new server."""
     refuse_damaged(backup)
-    text, end, _ = (backup.directory / everything.GLOBALS).read_text().partition(f"{everything.COMPLETE}\n")
-    done = server.attempt(upgrading.globals_of(text + end, server.admin), "postgres")
+    text = (backup.directory / everything.GLOBALS).read_bytes().decode()
+    if not text.rstrip().endswith(everything.COMPLETE):
+        # Older backups have settings of databases there, which their own backups have too.
+        text = text.partition(everything.COMPLETE)[0]
+    done = server.attempt(upgrading.globals_of(text, server.admin), "postgres")
     if not done.succeeded:
         raise DbServerError(f"the roles were not restored: {cause(done.output)}", "./scripts/dbserver backup --all")
-
-
-def settings_of(backup: Backup, names: Collection[str]) -> str:
-    """Return the statements that a backup of the roles holds for the settings of these databases."""
-    text = (backup.directory / everything.GLOBALS).read_text()
-    lines = text.partition(f"{everything.COMPLETE}\n")[2].splitlines(keepends=True)
-    wanted = [f"DATABASE {sql.identifier(name)} SET " for name in names]
-    return "".join(line for line in lines if any(start in line for start in wanted))
 
 
 def fill(server: Server, backup: Backup, target: Target, jobs: int, identity: Path | None) -> list[str]:
@@ -98,7 +93,7 @@ def fill(server: Server, backup: Backup, target: Target, jobs: int, identity: Pa
     return newer
 
 
-def give_names(server: Server, names: Sequence[tuple[str, str]], settings: str) -> None:
+def give_names(server: Server, names: Sequence[tuple[str, str]], settings: str = "") -> None:
     """Give the restored databases their names, the administrator's own last: what notes them is in it."""
     ordered = sorted(names, key=lambda pair: pair[1] == server.admin)
     for temporary, name in ordered:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.backups.redis_making import persistence, refuse_replica
 from dbserver.backups.store import Backup
 from dbserver.docker import containers
@@ -44,7 +44,7 @@ def refuse(server: Server, backup: Backup) -> None:
 
 def counts(server: Server, *options: str) -> dict[str, int]:
     """Return the keys of each database that has any; `options` are redis-cli's."""
-    lines = (line.strip().partition(":") for line in server.command(*options, "INFO", "keyspace").splitlines())
+    lines = (line.strip().partition(":") for line in cleaning.lines(server.command(*options, "INFO", "keyspace")))
     return {name: int(_fields(value)["keys"]) for name, colon, value in lines if colon and name.startswith("db")}
 
 

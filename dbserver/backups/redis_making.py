@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.backups import manifest as manifests
 from dbserver.backups import proof
 from dbserver.backups.making import cause
@@ -133,7 +133,7 @@ def _take(server: Server, path: Path) -> None:
 
 def _reason(done: execute.Finished) -> str:
     """Return the last thing that redis-cli said, which is what went wrong; before it told of its progress."""
-    lines = [line for line in done.output.splitlines() if line.strip()]
+    lines = [line for line in cleaning.lines(done.output) if line.strip()]
     return cause("\n".join(lines[-1:]))
 
 

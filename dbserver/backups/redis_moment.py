@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver import moment as moments
 from dbserver.backups import redis_filling, redis_making
 from dbserver.backups.redis_making import Wanted
@@ -175,7 +175,7 @@ def _run(argv: Sequence[str], stdin: str = "") -> str:
 
 
 def _last(done: execute.Finished) -> str:
-    return next(reversed([line for line in done.output.splitlines() if line.strip()]), "")
+    return next(reversed([line for line in cleaning.lines(done.output) if line.strip()]), "")
 
 
 def _now(server: Server) -> datetime:

@@ -9,6 +9,8 @@ from shlex import quote
 
 from cronsim import CronSim, CronSimError
 
+from dbserver import cleaning
+
 TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 FIELDS = re.compile(r"[\d*/,-]+( [\d*/,-]+){4}")
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -84,7 +86,7 @@ def timer(five: str, stack: str) -> str:
 def in_crontab(table: str, stack: str, line: str) -> str:
     """Return a crontab with this stack's line set, or removed where it is empty; every other line stays."""
     mark = f"# db-server {stack}"
-    kept = [text for text in table.splitlines() if not text.endswith(mark)]
+    kept = [text for text in cleaning.lines(table) if not text.endswith(mark)]
     return "".join(f"{text}\n" for text in [*kept, *([f"{line} {mark}"] if line else [])])
 
 

@@ -11,7 +11,7 @@ from typing import IO, cast
 import pyrage
 from pyrage.x25519 import Identity, Recipient
 
-from dbserver import streams
+from dbserver import cleaning, streams
 from dbserver.errors import DbServerError, UsageError
 from dbserver.execute import Finished
 from dbserver.streams import Drawn, Pipe, Send
@@ -105,7 +105,7 @@ def _recipients(texts: Sequence[str], declared_as: str = "backupRecipients") -> 
 def _identities(path: Path) -> list[Identity]:
     """Return the keys of an age identity file; what stands in it is in no message."""
     try:
-        lines = [line.strip() for line in path.read_text().splitlines()]
+        lines = [line.strip() for line in cleaning.lines(path.read_text())]
         found = [Identity.from_str(line) for line in lines if line.startswith(SECRET)]
     except (OSError, UnicodeDecodeError, pyrage.IdentityError):
         raise UsageError(f"{path} cannot be read as an age identity file", "age-keygen makes one") from None

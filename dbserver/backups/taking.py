@@ -124,7 +124,6 @@ def _run_script(server: Server, file: Foreign, target: Target, script: Script) -
 def _where(said: str) -> str:
     """Return psql's complaint with the file's own line: ours went before the first."""
     number, _, rest = said.removeprefix(STDIN).partition(":")
-    text = "".join(letter if letter.isprintable() else " " for letter in rest.strip())
     if not said.startswith(STDIN) or not number.isdigit():
         return f": {said}"
     if number == "1":
@@ -132,7 +131,7 @@ def _where(said: str) -> str:
             "the image's psql cannot refuse commands in a file: 17.6, 16.10, 15.14 and later can",
             "update the image, or bring the file as pg_dump -Fc makes it",
         )
-    return f", line {int(number) - 1}: {text}"
+    return f", line {int(number) - 1}: {rest.strip()}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import traceback
 from itertools import pairwise
 from pathlib import Path
 
+from dbserver import cleaning
 from dbserver.errors import DbServerError, not_writable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ def fail(fault: DbServerError) -> None:
         error = {"message": fault.message, "hint": fault.hint, "exit_code": int(fault.exit_code)}
         sys.stdout.write(json.dumps({"schema": "error-1", "error": error}, indent=2) + "\n")
     sys.stdout.flush()
-    sys.stderr.write(f"error: {fault}\n")
+    sys.stderr.write(cleaning.printable(f"error: {fault}\n"))
     sys.exit(fault.exit_code)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from dbserver import __version__
+from dbserver import __version__, cleaning
 from dbserver.contract import DISCONNECT_ALSO, DISCONNECT_FLAG, NO_CHECKPOINT_FLAG
 from dbserver.errors import RefusedError, UsageError
 from dbserver.units import parse_seconds
@@ -90,7 +90,7 @@ def verb(
             kind = click.Choice(forms)
             function = click.option("--format", "form", type=kind, default=forms[0], help="How to print.")(function)
         name = function.__name__.strip("_").replace("_", "-")
-        epilog = "\b\nExamples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+        epilog = "\b\nExamples:\n" + "\n".join(f"  {line.strip()}" for line in cleaning.lines(examples.strip()))
         return commands.command(name=name, epilog=epilog, **settings)(stack_option(debug_option(function)))
 
     return make
@@ -145,14 +145,17 @@ def running(stack: str | None, *, changing: bool = False) -> Any:
 
 def say(line: str) -> None:
     """Print a message; messages never mix with the data on standard output."""
-    click.echo(line, err=True)
+    click.echo(cleaning.printable(line), err=True)
 
 
-def show(result: Any, form: str, text: Callable[[Any], str]) -> None:
-    """Print a result in the wanted form."""
+def show(result: Any, form: str, text: Callable[[Any], str], *, coloured: bool = False) -> None:
+    """Print a result in the wanted form; a `coloured` text has sequences of its own, and is printed as it is."""
     from dbserver.results import as_dict
 
-    click.echo(json.dumps(as_dict(result), indent=2) if form == "json" else text(result))
+    if form == "json":
+        click.echo(json.dumps(as_dict(result), indent=2))
+    else:
+        click.echo(text(result) if coloured else cleaning.printable(text(result)))
 
 
 def one_of(first: str | None, second: str | None, names: str) -> str:

@@ -7,6 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dbserver import cleaning
 from dbserver.cli.render_offsite import state_faults
 from dbserver.results.schedule import Schedule
 from dbserver.results.status import (
@@ -37,7 +38,7 @@ def text(found: Status, *, width: int | None = None) -> str:
     terminal = width is not None
     console = Console(file=printed, force_terminal=terminal, width=width or PLAIN_WIDTH, highlight=False)
     console.print(screen(found))
-    return "\n".join(line.rstrip() for line in printed.getvalue().rstrip().splitlines())
+    return "\n".join(line.rstrip() for line in cleaning.lines(printed.getvalue().rstrip()))
 
 
 def screen(found: Status) -> RenderableType:
@@ -59,7 +60,9 @@ def _facts(facts: Iterator[tuple[str, str | Text]]) -> Table:
     for name, value in facts:
         if value:
             # A plain string would be read as markup: brackets in a name would vanish.
-            table.add_row("", name, Text(value) if isinstance(value, str) else value)
+            told = Text(value) if isinstance(value, str) else value
+            told.plain = cleaning.printable(told.plain)
+            table.add_row("", name, told)
     return table
 
 

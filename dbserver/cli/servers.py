@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from functools import partial
 from shutil import get_terminal_size
 from typing import Any
 
 import click
 
+from dbserver import cleaning
 from dbserver.cli.options import (
     APPLICATION,
     DURATION,
@@ -155,8 +155,11 @@ def logs(
     names = (server,) if server else SERVERS
     with suppress(KeyboardInterrupt) if follow else nullcontext():
         known = running(stack)
-        shown = partial(render.log_line, form=form)
-        act(known, names, lambda line: click.echo(shown(line)), since, lines, follow=follow, application=application)
+
+        def show_line(line: Any) -> None:
+            click.echo(cleaning.printable(render.log_line(line, form=form)))
+
+        act(known, names, show_line, since, lines, follow=follow, application=application)
 
 
 @verb(
@@ -185,7 +188,7 @@ def status(stack: str | None, form: str, watch: float | None) -> None:
 
         click.echo(metrics.exposition(found), nl=False)
     else:
-        show(found, form, _on_screen)
+        show(found, form, _on_screen, coloured=True)
     if not found.well:
         raise click.exceptions.Exit(Exit.UNHEALTHY)
 

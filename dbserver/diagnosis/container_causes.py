@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.diagnosis.cause import (
     BY_SERVER,
     CANNOT_CONNECT,
@@ -115,7 +115,7 @@ def _unhealthy(_: Facts, server: Server) -> Iterator[Seen]:
 
 def _unanswered(_: Facts, server: Server) -> Iterator[Seen]:
     if server.refusal:
-        lines = [server.refusal.splitlines()[-1], *reasons(server.log)]
+        lines = [cleaning.lines(server.refusal)[-1], *reasons(server.log)]
         yield Seen(f"{server.name} runs, but does not answer a query", lines)
 
 

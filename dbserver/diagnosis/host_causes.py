@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.diagnosis.cause import (
     BY_SERVER,
     FAULT,
@@ -31,7 +31,7 @@ OVERCOMMIT_NEVER, OVERCOMMIT_GUESS = 2, 0
 def _daemon(kind: str, what: str) -> Find:
     def find(facts: Facts) -> Iterator[Seen]:
         if facts.daemon == kind:
-            yield Seen(what, facts.said.splitlines())
+            yield Seen(what, cleaning.lines(facts.said))
 
     return find
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.diagnosis.cause import (
     BY_SERVER,
     CANNOT_CONNECT,
@@ -83,7 +83,7 @@ def said(pattern: re.Pattern[str], words: str) -> Check:
 
 def _starting(_: Facts, server: Server) -> Iterator[Seen]:
     if STARTING.search(server.refusal):
-        yield Seen(f"{server.name} is starting: {server.refusal.splitlines()[-1]}", server.log[-2:])
+        yield Seen(f"{server.name} is starting: {cleaning.lines(server.refusal)[-1]}", server.log[-2:])
 
 
 def not_started(pattern: re.Pattern[str], words: str) -> Check:

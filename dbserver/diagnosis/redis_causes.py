@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.diagnosis.cause import FAULT, REDIS_CLI, REDIS_FAILED, SET, START, WARNING, Cause, Find, Seen, of
 from dbserver.diagnosis.facts import Denied, Facts, Redis, Server
 from dbserver.redis.limits import SHARE
@@ -47,14 +47,14 @@ def _without_password(_: Facts, found: Redis) -> Iterator[Seen]:
 
 
 def _administrator(_: Facts, server: Server) -> Iterator[Seen]:
-    lines = [line for line in server.refusal.splitlines() if any(word in line for word in REFUSED_LOGIN)]
+    lines = [line for line in cleaning.lines(server.refusal) if any(word in line for word in REFUSED_LOGIN)]
     if lines:
         yield Seen("Redis does not know its administrator's password", lines)
 
 
 def _busy(_: Facts, server: Server) -> Iterator[Seen]:
     if "BUSY" in server.refusal:
-        yield Seen("a script keeps Redis from answering anybody", [server.refusal.splitlines()[0]])
+        yield Seen("a script keeps Redis from answering anybody", [cleaning.lines(server.refusal)[0]])
 
 
 def _denied(entry: Denied) -> str:

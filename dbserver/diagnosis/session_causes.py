@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from dbserver import cleaning
 from dbserver.diagnosis.cause import FAULT, LOCKED, PSQL, SET, START, WARNING, Cause, Seen, in_double_quotes, of
 from dbserver.diagnosis.facts import Facts, Postgres, Server, Session
 from dbserver.diagnosis.postgres_causes import application_of, inside
@@ -117,7 +118,7 @@ def _prepared(_: Facts, found: Postgres) -> Iterator[Seen]:
 
 
 def _locks_full(_: Facts, server: Server) -> Iterator[Seen]:
-    lines = [line for line in (*server.log, *server.refusal.splitlines()) if LOCKS_FULL.search(line)]
+    lines = [line for line in (*server.log, *cleaning.lines(server.refusal)) if LOCKS_FULL.search(line)]
     if lines:
         yield Seen(f"the table of locks was full, {len(lines)} times in the last ten minutes", lines[-2:])
 

@@ -8,7 +8,7 @@ own, so a helper works on them: what it began it ends, whoever is killed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.docker import host
 from dbserver.errors import DbServerError
 
@@ -90,7 +90,7 @@ def settle(root: str, image: str, stamp: str) -> Directories:
 
 def parse(printed: str) -> Directories:
     """Return what SETTLE printed."""
-    rows = [line.partition(" ") for line in printed.splitlines()]
+    rows = [line.partition(" ") for line in cleaning.lines(printed)]
     values = {key: value for key, _, value in rows if key != "kept"}
     return Directories(
         values.get("data", ""), tuple(value for key, _, value in rows if key == "kept"), values.get("back", "")

@@ -1,6 +1,6 @@
 """Compose, where the Docker client has it."""
 
-from dbserver import execute
+from dbserver import cleaning, execute
 
 ANSWER_SECONDS = 30
 
@@ -12,5 +12,5 @@ def hashes(text: str) -> dict[str, str]:
     """
     argv = ["docker", "compose", "--file", "-", "config", "--hash", "*"]
     shown = execute.run(argv, stdin=text, check=False, timeout=ANSWER_SECONDS)
-    rows = [line.split() for line in shown.stdout.splitlines()] if shown.succeeded else []
+    rows = [line.split() for line in cleaning.lines(shown.stdout)] if shown.succeeded else []
     return {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004  a service and its hash

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.docker import daemon
 from dbserver.docker.privileges import Privileges
 from dbserver.errors import DbServerError, NotRunningError
@@ -196,7 +196,7 @@ def logs_argv(name: str, since: str | None, count: int | None, *, follow: bool) 
 def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:
     """Return the log's last lines since a time (RFC 3339, or such as 10m), of both streams, the errors' last."""
     shown = daemon.answer(["docker", "logs", "--since", since, "--tail", str(count), name])
-    return tuple(shown.stdout.splitlines() + shown.stderr.splitlines()) if shown.succeeded else ()
+    return tuple(cleaning.lines(shown.stdout) + cleaning.lines(shown.stderr)) if shown.succeeded else ()
 
 
 def daemon_error(said: str) -> NotRunningError:
@@ -206,7 +206,7 @@ def daemon_error(said: str) -> NotRunningError:
             "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
         )
     # Docker says the same of each name that it was asked for.
-    once = "\n".join(dict.fromkeys(said.splitlines()))
+    once = "\n".join(dict.fromkeys(cleaning.lines(said)))
     return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")
 
 

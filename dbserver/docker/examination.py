@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.diagnosis.facts import Place
 from dbserver.docker import host
 from dbserver.docker.host import IDENTITY_OF
@@ -58,7 +58,7 @@ def through_helper(image: str, server: str, path: str, remembered: str) -> Place
 
 def parse(printed: str) -> Place:
     """Return the Place that EXAMINE printed."""
-    rows = [line.split() for line in printed.splitlines() if line.strip()]
+    rows = [line.split() for line in cleaning.lines(printed) if line.strip()]
     values = {row[0]: row[1:] for row in rows}
     free, total, block, free_inodes, inodes = _numbers(values.get("room", ()), 5)
     mount, options = (*values.get("mount", ()), "", "")[:2]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 
 HELPER_SECONDS = 120
 
@@ -145,7 +145,7 @@ def held_here(path: str, name: str) -> bool:
 
 def parse_directory(path: str, printed: str) -> Directory:
     """Return the Directory that INSPECT printed."""
-    rows = [line.split(" ", 3) for line in printed.splitlines()]
+    rows = [line.split(" ", 3) for line in cleaning.lines(printed)]
     values = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004  a name and a value
     return Directory(
         path=path,
@@ -168,7 +168,7 @@ def parse_directory(path: str, printed: str) -> Directory:
 
 def parse_identity(printed: str) -> Identity:
     """Return the Identity that IDENTITY_OF printed."""
-    values = dict(line.partition(" ")[::2] for line in printed.splitlines())
+    values = dict(line.partition(" ")[::2] for line in cleaning.lines(printed))
     return Identity(values.get("identity", ""), values.get("remembered", ""), values.get("owner", ""))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.docker.containers import ANSWER_SECONDS
 
 
@@ -24,7 +24,7 @@ def holders(port: int) -> list[Holder]:
     A daemon on another host shows its containers only.
     """
     listing = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{json .Names}}"]
-    named = [json.loads(line) for line in execute.run(listing, timeout=ANSWER_SECONDS).stdout.splitlines()]
+    named = [json.loads(line) for line in cleaning.lines(execute.run(listing, timeout=ANSWER_SECONDS).stdout)]
     if named or not _here():
         return [Holder(f"container {name}") for name in named]
     return [Holder(name) for name in sorted(set(_listeners(port)))]

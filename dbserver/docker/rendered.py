@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dbserver import contract
+from dbserver import cleaning, contract
 
 # Rights, owners and contents. What the container's root cannot read differs from what it could.
 SCRIPT = """\
@@ -23,7 +23,7 @@ def before(argv: Sequence[str], server: str) -> list[str]:
 
 def told(printed: str) -> tuple[str, list[str]]:
     """Return the lines on files as one text, and the others."""
-    lines = printed.splitlines()
+    lines = cleaning.lines(printed)
     return "\n".join(line for line in lines if line.startswith(MARK)), [
         line for line in lines if not line.startswith(MARK)
     ]

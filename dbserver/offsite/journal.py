@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from dbserver import engine
+from dbserver import cleaning, engine
 from dbserver.offsite.copies import Sealed
 from dbserver.offsite.place import Place
 
@@ -20,7 +20,7 @@ class Journal:
     def read(self) -> dict[tuple[str, str], Sealed]:
         """Return what was noted, by its name and the checksum of what is sealed in it; a line cut off was not."""
         found = {}
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        lines = cleaning.lines(self._path.read_text()) if self._path.exists() else []
         for line in lines:
             try:
                 digest, *words = json.loads(line)

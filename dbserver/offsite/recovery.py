@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import contract, locks
+from dbserver import cleaning, contract, locks
 from dbserver import moment as moments
 from dbserver.archive import contents, looking, recovering, replacing, source
 from dbserver.archive.looking import reach
@@ -42,7 +42,7 @@ def fetch(depot: Depot, declared: Declared, needed: Needed, identity: Path, tell
     directory = f"{declared.data_directory}/{DIRECTORY}"
     host.make_owned_directory(directory, image, contract.POSTGRES)
     notes, fetched = journal.directory(declared.stack) / "fetched", 0
-    done = notes.read_text().splitlines() if notes.exists() else []
+    done = cleaning.lines(notes.read_text()) if notes.exists() else []
     for piece in (*needed.bases, *needed.log):
         if piece.id not in done:
             tell(f"fetching {piece.id}")
@@ -61,7 +61,7 @@ def recover(declared: Declared, needed: Needed, at: str | None, tell: Tell) -> R
     way = recovering.way(found, contents.windows(found, None), moment)
     tell(f"a server is recovered to {way.words}")
     with recovering.recovered(past, way, tell, stays=True) as recovered:
-        databases = recovered.server.query(sql.DATABASES).splitlines()
+        databases = cleaning.lines(recovered.server.query(sql.DATABASES))
         replacing.answering(recovered.server, databases)
         replacing.shut_down(recovered.server)
         empty = locks.to_the_end(lambda: replacing.switch(declared, image, source.DIRECTORY))

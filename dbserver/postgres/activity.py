@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from dbserver import cleaning
 from dbserver.postgres import registry
 from dbserver.postgres.server import Server
 
@@ -26,5 +27,5 @@ SELECT jsonb_build_object('clients', (SELECT coalesce(jsonb_agg(c), '[]') FROM (
 
 def read(server: Server) -> dict[str, Any]:
     """Return clients, applications, used and max_connections. Raises CommandError where the server does not answer."""
-    applications, told = server.query(registry.LIMITS + CLIENTS.replace("\n", " ") + "\n", server.admin).splitlines()
+    applications, told = cleaning.lines(server.query(registry.LIMITS + CLIENTS.replace("\n", " ") + "\n", server.admin))
     return {**json.loads(told), "applications": json.loads(applications)}

@@ -117,6 +117,3 @@ def _role(role: Mapping[str, Any], admin: str) -> Iterator[str]:
 
 def _database(name: str, known: Mapping[str, Any], roles: Collection[str]) -> Iterator[str]:
     yield properties.put_back(name, known, roles)
-    if known["acl"] is None:
-        # A database that has no ACL lets everybody in.
-        yield f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(name)} TO PUBLIC;\n"

@@ -139,8 +139,14 @@ TABLES = (
     " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid"
     " AND d.deptype = 'e')"
 )
+# Between the list of tables and a count, an owner may have put a view in a table's place: its functions would run as
+# who counts. Before 17, 16.4 and 15.8 there is no such setting, nor a pg_dump that refuses views (CVE-2024-7348).
+RESTRICTED = (
+    "SELECT set_config(name, 'view,foreign-table', false) FROM pg_settings"
+    " WHERE name = 'restrict_nonsystem_relation_kind' \\g /dev/null\n"
+)
 COUNTS = (
-    f"SELECT format('SELECT json_build_array(%L, %L, count(*)) FROM ONLY %I.%I',"
+    f"{RESTRICTED}SELECT format('SELECT json_build_array(%L, %L, count(*)) FROM ONLY %I.%I',"
     f" n.nspname, c.relname, n.nspname, c.relname) FROM {TABLES} ORDER BY n.nspname, c.relname \\gexec\n"
     "SELECT json_build_array('pg_catalog', 'pg_largeobject_metadata', count(*)) FROM pg_largeobject_metadata;\n"
 )

@@ -25,6 +25,11 @@ def own(name: str, *owners: str) -> str:
     return f"CREATE ROLE {identifier(name)} LOGIN{member};\n"
 
 
+def open_to(database: str, name: str) -> str:
+    """Return the statement that lets a role in; `take_rights` takes that too."""
+    return f"GRANT CONNECT, TEMPORARY ON DATABASE {identifier(database)} TO {identifier(name)};\n"
+
+
 def loader(name: str) -> str:
     """Return the statement for a role that is a member of nothing, and brings rows that a superuser will own."""
     return f"CREATE ROLE {identifier(name)} LOGIN BYPASSRLS;\n"

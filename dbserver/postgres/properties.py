@@ -23,6 +23,8 @@ def read(database: str) -> str:
     acl = (
         "SELECT json_agg(json_build_object('grantee', CASE WHEN a.grantee = 0 THEN '' ELSE pg_get_userbyid(a.grantee)"
         " END, 'privilege', a.privilege_type, 'grantable', a.is_grantable)) FROM aclexplode(d.datacl) a"
+        # The default one, given back, is no longer null.
+        " WHERE NOT (d.datacl @> acldefault('d', d.datdba) AND d.datacl <@ acldefault('d', d.datdba))"
     )
     schema = "(SELECT n.nspname FROM pg_namespace n WHERE n.oid = e.extnamespace)"
     extensions = (
@@ -56,7 +58,10 @@ def _roles() -> str:
 
 
 def create_database(name: str, properties: Mapping[str, Any]) -> str:
-    """Return the statement that makes an empty database of the same encoding and locale."""
+    """Return the statements that make an empty database of the same encoding and locale, closed to everybody else.
+
+    What is half restored has its tables' grants already: others would read behind a fence that is not there yet.
+    """
     options = [f"ENCODING {literal(properties['encoding'])}"]
     options += [f"LC_COLLATE {literal(properties['collate'])}", f"LC_CTYPE {literal(properties['ctype'])}"]
     provider = PROVIDERS.get(properties.get("provider") or "", "")
@@ -64,7 +69,8 @@ def create_database(name: str, properties: Mapping[str, Any]) -> str:
         options.append(f"LOCALE_PROVIDER {provider}")
     if provider in ("icu", "builtin") and properties.get("locale"):
         options.append(f"{provider.upper()}_LOCALE {literal(properties['locale'])}")
-    return f"CREATE DATABASE {identifier(name)} TEMPLATE template0 {' '.join(options)};\n"
+    made = f"CREATE DATABASE {identifier(name)} TEMPLATE template0 {' '.join(options)};\n"
+    return f"{made}REVOKE ALL ON DATABASE {identifier(name)} FROM PUBLIC;\n"
 
 
 def create_roles(roles: Sequence[Mapping[str, Any]], existing: Collection[str]) -> str:
@@ -99,8 +105,9 @@ def _statements(database: str, properties: Mapping[str, Any], roles: Collection[
 
 
 def _acl(database: str, properties: Mapping[str, Any], roles: Collection[str]) -> Iterator[str]:
-    """Nothing where there is no ACL: a new database has none either, and that is the default one."""
+    """Without an ACL the default one: everybody may connect."""
     if properties["acl"] is None:
+        yield f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO PUBLIC;\n"
         return
     for holder in ("PUBLIC", *([identifier(properties["owner"])] if properties["owner"] in roles else [])):
         yield f"REVOKE ALL ON DATABASE {database} FROM {holder};\n"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.docker import certificate, containers, host, networks
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.postgres import access, commands, registry, scram, settings, sql
@@ -53,7 +53,7 @@ class Server:
         found: dict[str, Any] = {}
         while databases:
             said = self.attempt(sql.in_each(databases, question), self.admin).stdout
-            told = [json.loads(line) for line in said.splitlines()]
+            told = [json.loads(line) for line in cleaning.lines(said)]
             found |= {database: value for each in told for database, value in each.items()}
             databases = databases[len(told) + 1 :]
         return found

@@ -7,7 +7,7 @@ as what the server may expect to find cached).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.postgres import log
 from dbserver.postgres.sql import elements
 
@@ -118,7 +118,7 @@ def render(settings: Mapping[str, str]) -> str:
 
 def changed(before: str, after: str) -> list[str]:
     """Return the names of the settings whose lines differ between two files."""
-    lines = {*before.splitlines()} ^ {*after.splitlines()}
+    lines = {*cleaning.lines(before)} ^ {*cleaning.lines(after)}
     return sorted({line.partition(" = ")[0] for line in lines if " = " in line})
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dbserver import cleaning
 from dbserver.results.statements import Statement
 
 LIBRARY = "pg_stat_statements"
@@ -58,7 +59,7 @@ def heaviest(most: int) -> str:
 
 def parse(printed: str, applications: Mapping[str, str]) -> tuple[str, int, tuple[Statement, ...]]:
     """Return since when, how many were dropped, and the statements; `applications` is database -> application."""
-    about, rows = (json.loads(line) for line in printed.splitlines())
+    about, rows = (json.loads(line) for line in cleaning.lines(printed))
     statements = tuple(_statement(row, applications) for row in rows)
     return str(about.get("stats_reset") or ""), int(about.get("dealloc") or 0), statements
 

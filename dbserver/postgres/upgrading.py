@@ -46,9 +46,9 @@ OWN_OBJECTS = (
 def globals_of(text: str, admin: str) -> str:
     """Return the script that makes the roles: without the administrator's own making, which a new server has done."""
     made = {f"CREATE ROLE {admin};", f"CREATE ROLE {identifier(admin)};"}
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip() in made), None)
-    return access.QUIET + "".join(line for number, line in enumerate(lines) if number != first)
+    return access.QUIET + "\n".join(line for number, line in enumerate(lines) if number != first)
 
 
 def take_name(incoming: str, name: str) -> str:

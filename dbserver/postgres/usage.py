@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.docker import usage
 from dbserver.postgres import collations, commands, swap
 from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse
@@ -33,7 +33,7 @@ def ask(container: str, admin: str) -> list[str]:
 
 def parse(printed: str) -> tuple[str, PostgresUse] | None:
     """Return the server's version and use; None where it did not answer."""
-    replies = [json.loads(line) for line in printed.splitlines() if line.startswith(("{", "["))]
+    replies = [json.loads(line) for line in cleaning.lines(printed) if line.startswith(("{", "["))]
     if not replies:
         return None
     facts, sizes, beside = [*replies, [], []][:3]

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dbserver import cleaning
+
 ADMIN_FILE = "admin-password"
 ACL_FILE = "users.acl"
 LOCAL_PASSWORD_BYTES = 24
@@ -62,13 +64,13 @@ def first_rules(admin: str, password: str, before: str, *, is_open: bool) -> str
     `password` is the SHA-256 of the administrator's new one, `before` the file that is there: its tenants are kept,
     line by line, where they are as this module writes them.
     """
-    kept = [] if is_open else [line for line in before.splitlines() if _whole(line)]
+    kept = [] if is_open else [line for line in cleaning.lines(before) if _whole(line)]
     return _file(admin, password, kept, is_open=is_open)
 
 
 def is_whole(text: str) -> bool:
     """Return whether every line of an ACL file is one that this module writes: Redis does not start on any other."""
-    lines = text.splitlines()
+    lines = cleaning.lines(text)
     return bool(lines) and all(_whole(line) or ADMINISTRATOR.fullmatch(line) or line in DEFAULTS for line in lines)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.errors import DbServerError
 from dbserver.redis import dump, source
 from dbserver.redis.settings import APPEND_ONLY_DIRECTORY, APPEND_ONLY_MANIFEST
@@ -108,7 +108,9 @@ class Files:
     def kept(self, increments: Sequence[str]) -> str:
         """Return the manifest with these increments alone."""
         wanted = {self.base, *increments}
-        lines = (line for line in self.manifest.splitlines() if (found := LINE.fullmatch(line)) and found[1] in wanted)
+        lines = (
+            line for line in cleaning.lines(self.manifest) if (found := LINE.fullmatch(line)) and found[1] in wanted
+        )
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -135,7 +137,7 @@ def cut(container: str, increment: str, last: int) -> list[str]:
 def files(printed: str) -> Files:
     """Return what LOOK printed. Raises DbServerError where there is no base."""
     manifest, _, head = printed.partition("\0")
-    named = [found for line in manifest.splitlines() if (found := LINE.fullmatch(line))]
+    named = [found for line in cleaning.lines(manifest) if (found := LINE.fullmatch(line))]
     bases = [found[1] for found in named if found[2] == "b"]
     if not bases:
         raise DbServerError("there is no append-only file yet", "wait until it is written, then try again")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.redis import access
 
 PASSWORD_VARIABLE = "REDISCLI_AUTH"  # noqa: S105  a name
@@ -54,7 +54,9 @@ def lines(container: str, admin: str) -> list[str]:
 def client_list(reply: str) -> list[dict[str, str]]:
     """Return the connections that CLIENT LIST printed, this one and replicas left out."""
     rows = [
-        dict(field.partition("=")[::2] for field in line.split(" ")) for line in reply.splitlines() if "addr=" in line
+        dict(field.partition("=")[::2] for field in line.split(" "))
+        for line in cleaning.lines(reply)
+        if "addr=" in line
     ]
     return [row for row in rows if row.get("cmd") != "client|list" and not set(row.get("flags", "")) & {"M", "S"}]
 

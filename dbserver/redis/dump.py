@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dbserver import cleaning
 from dbserver.postgres.dump import GUARD
 from dbserver.redis import commands
 
@@ -73,7 +74,7 @@ def content(printed: str) -> Content:
 
 def fault(printed: str) -> str:
     """Return in one line what `check` found wrong."""
-    lines = [line.partition("] ")[2] or line for line in printed.splitlines()]
+    lines = [line.partition("] ")[2] or line for line in cleaning.lines(printed)]
     after = [lines[index + 1] for index, line in enumerate(lines[:-1]) if "RDB ERROR DETECTED" in line]
     return (after or [line for line in lines if line] or ["it cannot be read"])[0]
 

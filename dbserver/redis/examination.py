@@ -1,29 +1,31 @@
 """Redis from inside: everything that doctor judges by, in one call."""
 
+import base64
+import json
 from collections.abc import Iterator, Sequence
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.diagnosis.facts import Denied, Redis
 from dbserver.errors import CommandError
 from dbserver.redis import commands
 from dbserver.units import parse_bytes
 
 EXAMINE_SECONDS = 15
-MARK = "\x1e"
 # Settings that are judged. Of those in the file, `save` alone is printed in the form in which it was given.
 SETTINGS = ("maxmemory", "maxmemory-policy", "maxclients", "save", "appendonly", "appendfsync", "disable-thp")
 FROM_FILE = ("maxmemory", "maxmemory-policy", "save", "appendonly", "appendfsync")
 
 # The password is read in the container. A server that refuses the administrator ends it: what follows would be asked
-# as the user without a password.
+# as the user without a password. Each part is one line in base64: whoever is refused chooses what is in the ACL's log.
 EXAMINE = f"""
-redis-cli ping 2>&1; printf '\\036'
+part() {{ said=$("$@" 2>&1); status=$?; printf '%s' "$said" | base64 | tr -d '\\n'; echo; return $status; }}
 admin() {{ REDISCLI_AUTH=$(cat {commands.ADMIN_FILE}) redis-cli --user "$user" -e "$@"; }}
+part redis-cli ping
 user=$1; shift
-admin INFO 2>&1 || exit 9; printf '\\036'
-admin CONFIG GET "$@" 2>&1 || exit 9; printf '\\036'
-admin ACL LOG 100; printf '\\036'
-cat {contract.config_path(contract.REDIS)}
+part admin INFO || exit 9
+part admin CONFIG GET "$@" || exit 9
+part admin --json ACL LOG 100
+part cat {contract.config_path(contract.REDIS)}
 """
 
 
@@ -35,17 +37,17 @@ def examine(container: str, admin: str) -> tuple[Redis | None, str]:
         done = execute.run(argv, timeout=EXAMINE_SECONDS, check=False)
     except CommandError as fault:
         return None, fault.output
-    parts = done.stdout.split(MARK)
+    parts = [base64.b64decode(line).decode(errors="replace") for line in cleaning.lines(done.stdout)]
     if len(parts) == 5:  # noqa: PLR2004  what the script prints
         return parse(parts), ""
-    return None, (parts[-1].strip() or done.output or f"exit status {done.status}")
+    return None, ((parts or [""])[-1].strip() or done.output or f"exit status {done.status}")
 
 
 def parse(parts: Sequence[str]) -> Redis:
     """Return the Redis that the script printed."""
     ping, info, settings, log, file = (part.strip() for part in parts)
-    lines = settings.splitlines()
-    colons = (line.partition(":") for line in info.splitlines())
+    lines = cleaning.lines(settings)
+    colons = (line.partition(":") for line in cleaning.lines(info))
     return Redis(
         ping=ping,
         info={name: value.strip() for name, colon, value in colons if colon},
@@ -56,27 +58,15 @@ def parse(parts: Sequence[str]) -> Redis:
 
 
 def _file(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
+    for line in cleaning.lines(text):
         name, _, value = line.strip().partition(" ")
         if name in FROM_FILE:
             yield name, str(parse_bytes(value)) if name == "maxmemory" else value.strip().strip('"')
 
 
 def _denied(text: str) -> Iterator[Denied]:
-    """Read names and values, a line each, as redis-cli prints them without a terminal; `count` begins an entry."""
-    lines = text.splitlines()
-    entry: dict[str, str] = {}
-    for name, value in zip(lines[::2], lines[1::2], strict=False):
-        if name == "count" and entry:
-            yield _entry(entry)
-            entry = {}
-        entry[name] = value
-    if "reason" in entry:
-        yield _entry(entry)
-
-
-def _entry(values: dict[str, str]) -> Denied:
-    address = dict(pair.partition("=")[::2] for pair in values.get("client-info", "").split()).get("addr", "")
-    what = f"{values.get('reason')} {values.get('object', '')} from {address.rpartition(':')[0] or 'the host'}"
-    count, seconds = values.get("count", "1"), values.get("age-seconds", "0")
-    return Denied(values.get("reason", ""), values.get("username", ""), what, int(count), float(seconds))
+    """Read the ACL's log in the form of RESP3, as redis-cli prints it in JSON."""
+    for entry in json.loads(text):
+        address = dict(pair.partition("=")[::2] for pair in entry["client-info"].split()).get("addr", "")
+        what = f"{entry['reason']} {entry['object']} from {address.rpartition(':')[0] or 'the host'}"
+        yield Denied(entry["reason"], entry["username"], what, int(entry["count"]), float(entry["age-seconds"]))

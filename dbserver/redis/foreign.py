@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.errors import CommandError, NotRunningError
 from dbserver.postgres.dump import GUARD
 from dbserver.redis import dump
@@ -60,5 +60,5 @@ def ready(container: str) -> list[str]:
 
 def pairs(text: str) -> dict[str, str]:
     """Return names and values that redis-cli prints a line each."""
-    lines = text.splitlines()
+    lines = cleaning.lines(text)
     return dict(zip(lines[::2], lines[1::2], strict=False))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dbserver import contract, execute
+from dbserver import cleaning, contract, execute
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
 from dbserver.readiness import wait_until
@@ -63,7 +63,7 @@ class Server:
 
 
 def _fields(info: str) -> dict[str, str]:
-    lines = (line.strip().partition(":") for line in info.splitlines())
+    lines = (line.strip().partition(":") for line in cleaning.lines(info))
     return {name: value for name, colon, value in lines if colon}
 
 
@@ -123,7 +123,7 @@ def load_certificate(server: Server) -> None:
 
 def actual_settings(server: Server, names: Mapping[str, str]) -> dict[str, str]:
     """Return these settings as they are in force."""
-    lines = server.command("CONFIG", "GET", *names).splitlines()
+    lines = cleaning.lines(server.command("CONFIG", "GET", *names))
     found = dict(zip(lines[::2], lines[1::2], strict=False))
     return {name: found.get(name, "") for name in names}
 
@@ -218,7 +218,7 @@ def file_text(server: Server, name: str) -> str:
 
 def is_open(server: Server) -> bool:
     """Return whether everybody may do everything without a password."""
-    rules = server.command("ACL", "LIST").splitlines()
+    rules = cleaning.lines(server.command("ACL", "LIST"))
     default = next((rule.split() for rule in rules if rule.startswith("user default ")), [])
     return "nopass" in default and "+@all" in default
 
@@ -231,4 +231,4 @@ def loaded_rules(server: Server) -> tuple[str, str]:
 
 
 def _identity(listed: str) -> str:
-    return hashlib.sha256("\n".join(sorted(listed.strip().splitlines())).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(cleaning.lines(listed.strip()))).encode()).hexdigest()

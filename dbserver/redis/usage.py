@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dbserver import contract
+from dbserver import cleaning, contract
 from dbserver.docker import usage
 from dbserver.redis import commands, settings
 from dbserver.results.status import RedisUse
@@ -25,7 +25,7 @@ def ask(container: str, admin: str) -> list[str]:
 
 def parse(printed: str) -> tuple[str, RedisUse] | None:
     """Return the server's version and use; None where it did not answer PONG and tell of itself."""
-    lines = [line.strip() for line in printed.splitlines()]
+    lines = [line.strip() for line in cleaning.lines(printed)]
     info = {name: value for name, colon, value in (line.partition(":") for line in lines) if colon}
     if "PONG" not in lines or "redis_version" not in info:
         return None
@@ -34,12 +34,12 @@ def parse(printed: str) -> tuple[str, RedisUse] | None:
 
 def left_over(printed: str) -> bool:
     """Return whether there are files that a save that was killed may have left."""
-    return any(line.startswith(commands.LEFT_OVER_MARK) for line in printed.splitlines())
+    return any(line.startswith(commands.LEFT_OVER_MARK) for line in cleaning.lines(printed))
 
 
 def refusal(printed: str) -> str:
     """Return the reply to PING where it is none of PONG, such as LOADING; empty where nothing was said."""
-    replies = (line.strip() for line in printed.splitlines())
+    replies = (line.strip() for line in cleaning.lines(printed))
     return next((line for line in replies if line.partition(" ")[0].isupper() and line != "PONG"), "")
 
 

@@ -56,6 +56,13 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
             yield ast.unparse(node.func), node.lineno
 
 
+@each_module
+def test_lines_end_at_a_line_feed_alone(path: Path) -> None:
+    """`cleaning.lines` says why: by `splitlines` an application forges a line of what a server says."""
+    wrong = [line for name, line in calls(path) if name.endswith(".splitlines")]
+    assert not wrong, f"{path}: lines {wrong} call splitlines"
+
+
 def test_the_rooms_are_where_this_test_looks() -> None:
     assert {"dbserver.settings.model", "dbserver.cli.main", "dbserver.execute", "dbserver.actions.start"} <= set(KNOWN)
 

@@ -144,7 +144,7 @@ def following(monkeypatch: pytest.MonkeyPatch, **printed: str) -> list["Process"
 
     def popen(argv: list[str], **options: Any) -> Process:
         made.append(Process(argv, **options))
-        made[-1].stdout = io.StringIO(printed[argv[0]])
+        made[-1].stdout = io.BytesIO(printed[argv[0]].encode())
         return made[-1]
 
     monkeypatch.setattr(subprocess, "Popen", popen)
@@ -152,10 +152,10 @@ def following(monkeypatch: pytest.MonkeyPatch, **printed: str) -> list["Process"
 
 
 def test_programs_side_by_side_hand_over_every_line_with_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = following(monkeypatch, a="one\ntwo\n", b="three\n")
+    made = following(monkeypatch, a="one\ntw\ro\n", b="three\n")
     lines: list[tuple[int, str]] = []
     execute.follow([["a"], ["b"]], lambda index, line: lines.append((index, line)))
-    assert sorted(lines) == [(0, "one"), (0, "two"), (1, "three")]
+    assert sorted(lines) == [(0, "one"), (0, "tw\ro"), (1, "three")]
     assert [(each.terminated, each.waited) for each in made] == [(True, True), (True, True)]
 
 
@@ -175,7 +175,7 @@ class Process:
 
     def __init__(self, argv: list[str], **options: Any) -> None:
         self.argv, self.options, self.returncode, self.waited, self.terminated = argv, options, 3, False, False
-        self.stdout = io.StringIO("one\ntwo\n")
+        self.stdout = io.BytesIO(b"one\ntwo\n")
 
     def __enter__(self) -> "Process":
         return self

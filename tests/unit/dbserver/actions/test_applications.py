@@ -284,7 +284,7 @@ def test_objects_of_the_role_elsewhere_are_named_and_nothing_is_dropped(
     server.answer("pg_shdepend", json.dumps(found), json.dumps([f"table t{n}" for n in range(11)]))
     with pytest.raises(RefusedError) as caught:
         applications.drop(DECLARED, "shop")
-    assert "on: database more, table t0 in database blog, " in caught.value.message
+    assert "owns: database more, table t0 in database blog, " in caught.value.message
     assert "table t8 in database blog and 2 more; nothing was changed" in caught.value.message
     assert (backed_up, server.started("DROP")) == ([], [])
 

@@ -19,6 +19,7 @@ from tests.unit.dbserver.diagnosis.seen import DECLARED
 from tests.unit.dbserver.docker.test_examination import PRINTED as PLACE
 from tests.unit.dbserver.postgres.test_examination import PRINTED as POSTGRES
 from tests.unit.dbserver.redis.test_examination import PARTS
+from tests.unit.dbserver.redis.test_examination import printed as in_parts
 from tests.unit.fakes import IDENTITY, NO_CONTAINER, Answer, Failed, Programs, inspected, printed
 
 PG, RD = "db-server-postgres", "db-server-redis"
@@ -47,7 +48,7 @@ def well(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     programs.answer("docker exec", ROOMY)
     programs.answer("pg_stat_activity", json.dumps({**POSTGRES, **SHOP, "now": time.time()}))
     programs.answer("current_database()", "")
-    programs.answer("ACL LOG", "\x1e".join([*PARTS[:3], "", PARTS[4]]))
+    programs.answer("ACL LOG", in_parts([*PARTS[:3], "[]", PARTS[4]]))
     programs.answer("docker run", ROOMY)
     programs.answer("docker ps", "")
     return programs

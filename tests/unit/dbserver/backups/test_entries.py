@@ -1,6 +1,9 @@
 """Who loads which part of a dump, by its list."""
 
+import pytest
+
 from dbserver.backups.entries import ADMINISTRATOR, LOADER, TOGETHER, Part, chosen, owners, parts
+from dbserver.errors import DbServerError
 
 LIST = {
     "1; 2615 1 SCHEMA - public shop": "shop",
@@ -57,3 +60,8 @@ def test_a_subscription_is_not_brought_back() -> None:
 def test_an_owner_is_the_longest_role_that_fits_and_of_one_that_is_gone_the_last_word() -> None:
     lines = [f"1; 0 0 TABLE public item {owner}" for owner in ("evil dbadmin", "dbadmin", "", "gone")]
     assert list(owners(lines, ["dbadmin", "evil dbadmin"]).values()) == ["evil dbadmin", "dbadmin", "", "gone"]
+
+
+def test_a_list_with_a_number_twice_is_forged() -> None:
+    with pytest.raises(DbServerError, match="a number twice"):
+        chosen(["; a comment", "3; 0 1 TABLE DATA public item shop", "3; 0 0 ACL public x dbadmin"])

@@ -22,9 +22,7 @@ def test_what_is_there_before_is_not_made_again(entry: str, wanted: bool) -> Non
 
 
 def test_a_complaint_names_the_file_s_own_line() -> None:
-    assert taking._where("psql:<stdin>:12: ERROR:  permission denied \x1b[31m") == (
-        ", line 11: ERROR:  permission denied  [31m"
-    )
+    assert taking._where("psql:<stdin>:12: ERROR:  permission denied") == (", line 11: ERROR:  permission denied")
     assert taking._where("psql: error: connection failed") == ": psql: error: connection failed"
 
 

@@ -1,49 +1,38 @@
 """Redis from inside: what one call prints is read."""
 
+import base64
+import json
 import subprocess
+from collections.abc import Sequence
 
 from dbserver.diagnosis.facts import Denied
 from dbserver.redis import examination
 from tests.unit.fakes import Failed, Programs
 
-LOG = """\
-count
-2
-reason
-auth
-context
-toplevel
-object
-AUTH
-username
-shop
-age-seconds
-3.5
-client-info
-id=5 addr=172.20.0.5:5000 laddr=172.20.0.2:6379 name=
-entry-id
-0
-count
-1
-reason
-key
-object
-other:key
-username
-shop
-age-seconds
-9
-client-info
-id=6 addr=
-"""
+LOG = [
+    {
+        "count": 2, "reason": "auth", "context": "toplevel", "object": "AUTH", "username": "shop", "age-seconds": 3.5,
+        "client-info": "id=5 addr=172.20.0.5:5000 laddr=172.20.0.2:6379 name=",
+    },
+    {
+        "count": 1, "reason": "key", "object": "other:key", "username": "a\x1e\ncount\nNaN", "age-seconds": 9,
+        "client-info": "id=6 addr=",
+    },
+]  # fmt: skip
 PARTS = [
     "PONG\n",
     "# Server\r\nredis_version:8.0.2\r\nloading:0\r\nused_memory:1000\r\n",
     "maxmemory\n100663296\nsave\n\nappendonly\nyes\n",
-    LOG,
+    json.dumps(LOG),
     '# Rendered\nport 6379\nmaxmemory 96mb\nsave ""\nappendonly yes\naclfile /x\n',
 ]
-PRINTED = "\x1e".join(PARTS)
+
+
+def printed(parts: Sequence[str]) -> str:
+    return "".join(base64.b64encode(part.encode()).decode() + "\n" for part in parts)
+
+
+PRINTED = printed(PARTS)
 
 
 def test_the_answer_is_read(programs: Programs) -> None:
@@ -58,19 +47,19 @@ def test_the_answer_is_read(programs: Programs) -> None:
     assert found.in_file == {"maxmemory": "100663296", "save": "", "appendonly": "yes"}
     assert found.denied == (
         Denied("auth", "shop", "auth AUTH from 172.20.0.5", 2, 3.5),
-        Denied("key", "shop", "key other:key from the host", 1, 9.0),
+        Denied("key", "a\x1e\ncount\nNaN", "key other:key from the host", 1, 9.0),
     )
 
 
 def test_without_entries_nobody_was_denied(programs: Programs) -> None:
-    programs.answer("docker exec", "\x1e".join([*PARTS[:3], "\n", PARTS[4]]))
+    programs.answer("docker exec", printed([*PARTS[:3], "[]", PARTS[4]]))
     found, _ = examination.examine("c", "dbadmin")
     assert found
     assert found.denied == ()
 
 
 def test_a_server_that_refuses_or_never_answers_is_told_with_its_words(programs: Programs) -> None:
-    programs.answer("docker exec", "PONG\n\x1eNOAUTH Authentication required.\n")
+    programs.answer("docker exec", printed(["PONG\n", "NOAUTH Authentication required.\n"]))
     assert examination.examine("c", "dbadmin") == (None, "NOAUTH Authentication required.")
     programs.answer("docker exec", Failed("container is not running"))
     assert examination.examine("c", "dbadmin") == (None, "container is not running")
