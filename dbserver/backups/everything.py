@@ -78,7 +78,8 @@ def _dump(server: Server, partial: Path, wanted: Wanted) -> None:
     if faults:
         raise DbServerError(f"{SUBJECT} was not backed up: {'; '.join(faults)}", "./scripts/start.sh")
     stored = json.loads(server.query(properties.STORED_IN_DATABASES))
-    with (partial / SETTINGS).open("w", encoding="utf-8", newline="") as file:
+    descriptor = os.open(partial / SETTINGS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         file.write(properties.settings_in_databases(stored))
         file.flush()
         os.fsync(file.fileno())

@@ -119,6 +119,7 @@ docker exec db-server-postgres pg_dump -U dbadmin crypto_ai_agent > backup_file.
 ./scripts/dbserver backup --all
 ln -s "$(basename backups/server.globals_*)" backups/BACKUP
 docker exec -i db-server-postgres psql -U dbadmin -d postgres < backups/BACKUP/globals.sql
+docker exec -i db-server-postgres psql -U dbadmin -d postgres < backups/BACKUP/settings.sql
 rm backups/BACKUP
 ln -s "$(basename backups/database.dbadmin_*)" backups/BACKUP
 docker exec db-server-postgres createdb -U dbadmin NEW_DATABASE

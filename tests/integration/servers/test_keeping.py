@@ -99,11 +99,12 @@ def test_roles_come_back_from_the_globals_with_password_and_settings(shop: Stack
     )
     before = shop.sql(state)
     made = verb(shop, "backup", "--all")["backups"][-1]["id"]
-    file = directory(shop) / made / "globals.sql"
-    assert file.stat().st_mode & 0o777 == 0o600
+    files = [directory(shop) / made / name for name in ("globals.sql", "settings.sql")]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     shop.sql("DROP ROLE visitor")
     argv = ["docker", "exec", "-i", shop.postgres, "psql", "-Xq", "-U", "dbadmin", "-d", "postgres"]
-    run(*argv, stdin=file.read_text()).ok()
+    for file in files:
+        run(*argv, stdin=file.read_text()).ok()
     assert shop.sql(state) == before
 
 
