@@ -25,12 +25,16 @@ MODULE_CATEGORIES = ("search", "timeseries")
 
 @dataclass(frozen=True)
 class Tenant:
-    """One application in Redis: its user's name, the beginning of its keys and channels, its password."""
+    """One application in Redis: its user's name, the beginnings of its keys and channels, its password.
+
+    `channels` are patterns of channels beside those.
+    """
 
     name: str
-    prefix: str
+    prefixes: Sequence[str]
     password: str
     scan: bool = False
+    channels: Sequence[str] = ()
 
 
 def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
@@ -53,7 +57,7 @@ def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Se
 
 def fence() -> str:
     """Return what identifies these rules, whoever the tenants are: with other ones all tenants' are loaded again."""
-    return hashed(rules("", "", [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
+    return hashed(rules("", "", [Tenant("", [""], "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
 
 
 def hashed(text: str) -> str:
@@ -66,7 +70,7 @@ def _tenant(tenant: Tenant, known: Sequence[str]) -> str:
     denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in known]
     needed = [name for name in NEEDED if name in known or name not in SINCE_LATELY]
     allowed = [f"+{name}" for name in (*needed, *(["scan"] if tenant.scan else []))]
-    pattern = f"~{tenant.prefix}* resetchannels &{tenant.prefix}*"
-    return " ".join([
-        f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)} {pattern} +@all", *denied, *allowed,
-    ])  # fmt: skip
+    own = [f"{prefix}*" for prefix in tenant.prefixes]
+    keys, channels = [f"~{each}" for each in own], [f"&{each}" for each in (*own, *tenant.channels)]
+    user = f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)}"
+    return " ".join([user, *keys, "resetchannels", *channels, "+@all", *denied, *allowed])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class ApplicationInfo:
     """One application as the server has it. `size_bytes` is its database's size on disk.
 
-    `extensions` are those in its database, None where that lets nobody in.
+    `extensions` are those in its database, None where that lets nobody in. Its keys in Redis begin with one of
+    `redis_prefixes`; the first is `redis_prefix` too.
     """
 
     name: str
@@ -20,6 +21,7 @@ class ApplicationInfo:
     connection_limit: int
     redis_prefix: str
     redis_database: int
+    redis_prefixes: tuple[str, ...] = ()
     extensions: tuple[str, ...] | None = ()
 
 

@@ -9,7 +9,8 @@ from dbserver.settings.types import (
     ApplicationName,
     ExtensionName,
     PasswordText,
-    RedisPrefix,
+    RedisChannels,
+    RedisPrefixes,
     RoleName,
     Section,
     SettingName,
@@ -42,7 +43,8 @@ class Application(Section):
     password_version: int = Field(default=1, ge=1)
     keep_password: bool = False
     redis_database: int = Field(default=0, ge=0, le=15)
-    redis_prefix: RedisPrefix | None = None
+    redis_prefix: RedisPrefixes | None = None
+    redis_channels: RedisChannels = Field(default_factory=list)
     redis_scan: bool = False
 
     _settings_written_once = field_validator("settings")(written_once)
@@ -58,9 +60,9 @@ class Application(Section):
         return self.role or self.database_name
 
     @property
-    def prefix(self) -> str:
+    def prefixes(self) -> tuple[str, ...]:
         """What the application's Redis keys begin with: by default its name and a colon."""
-        return self.redis_prefix or f"{self.name}:"
+        return tuple(self.redis_prefix or [f"{self.name}:"])
 
 
 def application_faults(entries: Sequence[Application], *, admin: str, budget: Budget, access: str) -> list[str]:
@@ -71,7 +73,7 @@ def application_faults(entries: Sequence[Application], *, admin: str, budget: Bu
     for number, entry in enumerate(entries):
         faults += [f"applications.{number}.{fault}" for fault in _entry_faults(entry, admin, access)]
     if access == "password":
-        faults += overlapping_prefixes((entry.name, entry.prefix) for entry in entries)
+        faults += overlapping_prefixes((entry.name, prefix) for entry in entries for prefix in entry.prefixes)
     return faults + ([budget.fault()] if entries and budget.fault() else [])
 
 

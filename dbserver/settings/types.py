@@ -48,6 +48,23 @@ def _recipient(value: str) -> str:
     return value
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _prefixes(values: list[str]) -> list[str]:
+    if not values or not all(re.fullmatch(r"[a-zA-Z0-9_.:-]{1,64}", value) for value in values):
+        raise ValueError("should be one or several of 1 to 64 letters, digits, _ . : -")
+    return values
+
+
+def _channels(values: list[str]) -> list[str]:
+    # No space: in Redis' rules the next word would be another rule.
+    if not all(re.fullmatch(r"[a-zA-Z0-9_.:/@#*?\[\]^-]{1,128}", value) for value in values):
+        raise ValueError("should be patterns of 1 to 128 letters, digits, _ . : / @ # * ? [ ] ^ -")
+    return values
+
+
 def _period(value: object) -> object:
     return int(parse_seconds(value)) if isinstance(value, str) else value
 
@@ -64,7 +81,8 @@ HostPath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f:,]*[^\x00-\x1f:,/]$"), A
 BackupPath = Annotated[str, Field(pattern=r"^[^\x00-\x1f:,]*[^\x00-\x1f:,/]$"), AfterValidator(_normal_path)]
 ApplicationName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 ExtensionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-RedisPrefix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,64}$")]
+RedisPrefixes = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_prefixes)]
+RedisChannels = Annotated[list[str], AfterValidator(_channels)]
 SettingName = Annotated[str, AfterValidator(_setting_name)]
 RedisSettingName = Annotated[str, AfterValidator(_redis_setting)]
 # libpq normalises other characters before it hashes them (SASLprep); such a password would not be the one declared.

@@ -11,7 +11,7 @@ from dbserver.redis.access import Tenant
 
 HASH = "a" * 64
 ADMIN = f"user dbadmin on sanitize-payload #{HASH} ~* &* +@all"
-SHOP = Tenant("shop", "shop:", "the-password")
+SHOP = Tenant("shop", ["shop:"], "the-password")
 PASSWORDS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=8)
 
 
@@ -43,6 +43,14 @@ def test_a_tenant_reaches_its_own_keys_and_channels_only() -> None:
     assert [word for word in words if word[0] in "~&%" or word in ("allkeys", "allchannels")] == ["~shop:*", "&shop:*"]
     assert words.index("resetchannels") < words.index("&shop:*")
     assert "nopass" not in words
+
+
+def test_a_tenant_may_have_several_beginnings_and_further_channels() -> None:
+    words = rules_of(Tenant("shop", ["shop:", "rq:"], "the-password", channels=["shop:/0.celeryev/*", "news"]))
+    assert [word for word in words if word[0] in "~&"] == [
+        "~shop:*", "~rq:*", "&shop:*", "&rq:*", "&shop:/0.celeryev/*", "&news",
+    ]  # fmt: skip
+    assert words.index("resetchannels") < words.index("&shop:*")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_what_a_tenant_may_do_has_an_identity_that_changes_with_it(monkeypatch: 
 
 
 def test_scanning_is_for_the_tenant_that_declares_it() -> None:
-    words = rules_of(Tenant("shop", "shop:", "the-password", scan=True))
+    words = rules_of(Tenant("shop", ["shop:"], "the-password", scan=True))
     assert words.index("-scan") < words.index("+scan")
 
 
@@ -100,15 +108,15 @@ def test_a_category_that_the_server_lacks_is_left_out_because_it_would_refuse_th
 
 @given(PASSWORDS)
 def test_a_password_stands_in_no_rule_and_its_hash_in_one_word(password: str) -> None:
-    text = access.rules("dbadmin", access.hashed("admin-password"), [Tenant("shop", "shop:", password)])
+    text = access.rules("dbadmin", access.hashed("admin-password"), [Tenant("shop", ["shop:"], password)])
     digest = hashlib.sha256(password.encode()).hexdigest()
     assert text.split().count(f"#{digest}") == 1
     assert len(text.splitlines()) == 3
-    lines = access.rules("dbadmin", HASH, [Tenant("shop", "shop:", "another-password")]).splitlines()
+    lines = access.rules("dbadmin", HASH, [Tenant("shop", ["shop:"], "another-password")]).splitlines()
     assert text.splitlines()[1] == lines[1]
 
 
 def test_every_user_is_named_once() -> None:
-    tenants = [Tenant(name, f"{name}:", "the-password") for name in ("a", "b")]
+    tenants = [Tenant(name, [f"{name}:"], "the-password") for name in ("a", "b")]
     names = [line.split()[1] for line in access.rules("dbadmin", HASH, tenants).splitlines()]
     assert names == ["dbadmin", "default", "a", "b"]
