@@ -77,6 +77,11 @@ def _denied(text: str) -> Iterator[Denied]:
 
 def _entry(values: dict[str, str]) -> Denied:
     address = dict(pair.partition("=")[::2] for pair in values.get("client-info", "").split()).get("addr", "")
-    what = f"{values.get('reason')} {values.get('object', '')} from {address.rpartition(':')[0] or 'the host'}"
-    count, seconds = values.get("count", "1"), values.get("age-seconds", "0")
-    return Denied(values.get("reason", ""), values.get("username", ""), what, int(count), float(seconds))
+    return Denied(
+        reason=values.get("reason", ""),
+        user=values.get("username", ""),
+        subject=values.get("object", ""),
+        address=address.rpartition(":")[0] or "the host",
+        count=int(values.get("count", "1")),
+        seconds=float(values.get("age-seconds", "0")),
+    )
