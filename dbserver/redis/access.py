@@ -15,8 +15,10 @@ ACL_FILE = "users.acl"
 UNFENCED = ("keys", "scan", "randomkey", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
             "function", "script", "sort", "sort_ro", "memory|stats", "memory|doctor",
             "memory|malloc-stats")  # fmt: skip
-# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key.
-NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists", "info")
+# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key; CLIENT
+# INFO of one's own connection alone.
+NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "client|info", "script|load",
+          "script|exists", "info")  # fmt: skip
 # A server refuses all rules for one word that it does not know: these are left out where it does not. Redis has the
 # command since 7.2; modules answer from indexes over everybody's keys.
 SINCE_LATELY = ("client|setinfo",)

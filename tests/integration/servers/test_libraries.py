@@ -16,6 +16,7 @@ import yaml
 
 from dbserver.applications import on_host
 from dbserver.contract import POSTGRES, REDIS
+from dbserver.redis import limits
 from tests.support.commands import run
 from tests.support.lending import Lent
 from tests.support.libraries import NAMES
@@ -47,7 +48,8 @@ def client(house: Lent, name: str) -> Any:
 @pytest.fixture(scope="module")
 def house(fenced: Lent) -> Iterator[Lent]:
     """An application for each library of the page."""
-    yield fenced.admit(*(entry(name) for name in (*NAMES, *NODE)))
+    events = {"name": "events", "poolSize": 1, "redisChannels": ["__keyspace@0__:events:*"]}
+    yield fenced.admit(*(entry(name) for name in (*NAMES, *NODE)), events)
     fenced.redis_admin("FLUSHALL")
 
 
@@ -67,6 +69,7 @@ def test_the_page_has_every_library_and_the_versions_that_are_tried() -> None:
 
 
 def test_each_python_library_does_its_whole_job_and_reaches_no_other_s_keys(house: Lent) -> None:
+    house.redis_admin("ACL", "LOG", "RESET")
     running = {
         name: start(house, name, sys.executable, "-m", f"tests.support.libraries.{name.replace('-', '_')}")
         for name in NAMES
@@ -74,9 +77,11 @@ def test_each_python_library_does_its_whole_job_and_reaches_no_other_s_keys(hous
     for name, process in running.items():
         said = process.communicate(timeout=60)[0]
         assert (process.returncode, said.split()[-1]) == (0, "42"), f"{name}:\n{said}"
-    made = {name: keys(house, name) for name in NAMES}
+    assert house.redis_admin("ACL", "LOG") == "", "none asked for what is refused"
+    there = house.redis_admin("KEYS", "*").split()
+    made = {name: [key for key in there if key.startswith(prefixes(house, name))] for name in NAMES}
     assert all(made.values()), made
-    assert sorted(chain(*made.values())) == sorted(house.redis_admin("KEYS", "*").split()), "no key is nobody's"
+    assert sorted(chain(*made.values())) == sorted(there), "no key is nobody's"
     for name in NAMES:
         with client(house, name) as tenant:
             for other in chain(*(made[each] for each in NAMES if each != name)):
@@ -85,10 +90,9 @@ def test_each_python_library_does_its_whole_job_and_reaches_no_other_s_keys(hous
                         tenant.execute_command(command, other)
 
 
-def keys(house: Lent, name: str) -> list[str]:
-    """Return what there is with one of the application's prefixes."""
-    prefixes = house.script("dbserver", "info", name, "--field", "redis_prefixes").ok().out.strip().split(",")
-    return [key for prefix in prefixes for key in house.redis_admin("KEYS", f"{prefix}*").split()]
+def prefixes(house: Lent, name: str) -> tuple[str, ...]:
+    told = house.script("dbserver", "info", name, "--field", "redis_prefixes").ok().out
+    return tuple(told.strip().split(","))
 
 
 def test_a_pattern_of_its_own_channels_is_subscribed_to_only_where_it_stands_in_the_entry(house: Lent) -> None:
@@ -102,6 +106,27 @@ def test_a_pattern_of_its_own_channels_is_subscribed_to_only_where_it_stands_in_
                 subscriber.get_message(timeout=5)
 
 
+def test_an_application_hears_of_its_own_keys_alone_where_events_are_published(house: Lent) -> None:
+    house.redis_admin("CONFIG", "SET", "notify-keyspace-events", limits.events("KEA"))
+    try:
+        with client(house, "events") as tenant:
+            heard = tenant.pubsub(ignore_subscribe_messages=True)
+            heard.psubscribe("__keyspace@0__:events:*")
+            heard.get_message(timeout=5)
+            house.redis_admin("SET", "rq:secret", "x")
+            tenant.set("events:own", "x")
+            assert (heard.get_message(timeout=5) or {})["channel"] == "__keyspace@0__:events:own"
+            for pattern in ("__keyspace@0__:*", "__keyevent@0__:set"):
+                refused = tenant.pubsub()
+                refused.psubscribe(pattern)
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    refused.get_message(timeout=5)
+        assert house.redis_admin("CONFIG", "GET", "notify-keyspace-events").split()[-1] == limits.events("KEA")
+    finally:
+        house.redis_admin("CONFIG", "SET", "notify-keyspace-events", "")
+        house.redis_admin("DEL", "rq:secret", "events:own")
+
+
 @pytest.mark.full
 def test_each_library_of_node_does_its_whole_job(house: Lent, tmp_path: Path) -> None:
     """They are installed as anybody installs them, into a directory that is gone afterwards."""
@@ -113,4 +138,4 @@ def test_each_library_of_node_does_its_whole_job(house: Lent, tmp_path: Path) ->
         process = start(house, name, "node", str(SCRIPT), str(tmp_path), name)
         said = process.communicate(timeout=60)[0]
         assert (process.returncode, said.split()[-1]) == (0, "42"), f"{name}:\n{said}"
-        assert keys(house, name)
+        assert f"{name}:" in house.redis_admin("KEYS", "*")
