@@ -19,7 +19,7 @@ MEMORY_LIMIT_MB = 100
 DEAD_SECONDS = 2
 LOOK_SECONDS = 0.005
 RESTART_NOTE = (
-    "Seconds in which a client that connects anew every 5 ms got no answer; both servers restart in one command. "
+    "Seconds in which a client that connects anew every 10 ms got no answer; both servers restart in one command. "
     "The client is the same on both sides, and not the one inside `dbserver restart`."
 )
 MEMORY_NOTE = "The largest resident memory of the command itself; `start` runs Pulumi's engine beside it."

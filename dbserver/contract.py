@@ -57,12 +57,13 @@ STOP_SECONDS = 60
 
 # Set to anything, it lets the program cut application containers off; `start` sets it for its flag.
 DISCONNECT_VARIABLE = "DBSERVER_DISCONNECT_APPLICATIONS"
-DISCONNECT_FLAG = "--disconnect-applications"
+DISCONNECT_FLAG, DISCONNECT_ALSO = "--disconnect-applications", "--even-if-connected"
 # Set to anything, it lets the program recreate a container without backing up what it holds before.
 NO_CHECKPOINT_VARIABLE = "DBSERVER_NO_CHECKPOINT"
 NO_CHECKPOINT_FLAG = "--no-checkpoint"
 # Set to anything, it lets the program keep the containers of elsewhere that it takes over; `adopt` sets it.
 KEEP_VARIABLE = "DBSERVER_KEEP_FOREIGN_CONTAINERS"
+KEPT_DAYS = 7  # a database that a restore has replaced
 KEPT_SUFFIX = "-before-adoption"
 # Set to anything, it lets the program take whatever a data directory holds, nothing included, for the stack's data.
 NEW_SERVER_VARIABLE = "DBSERVER_NEW_SERVER"

@@ -23,6 +23,7 @@ from dbserver.clients import Servers
 from dbserver.errors import UsageError
 from dbserver.offsite.place import Place
 from dbserver.plan import ContainerPlan, Names, container_plan
+from dbserver.postgres import settings
 from dbserver.units import parse_bytes, parse_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +55,7 @@ class Declared:
     archive: ArchivePlan | None = None
     offsite: Place | None = None
     outside: Mapping[str, str] = field(default_factory=dict)
+    max_connections: int = 0
 
     def servers(self, names: Collection[str] = contract.SERVERS) -> Servers:
         """Return where to ask who is connected to these servers."""
@@ -100,7 +102,13 @@ def file(stack: str) -> Path:
 
 def read(stack: str) -> Declared:
     """Return what Pulumi.<stack>.yaml declares. Raises UsageError where it is missing, no YAML, or says a key twice."""
-    return parse(stack, _text(stack))
+    text = _text(stack)
+    try:
+        return parse(stack, text)
+    except UsageError:
+        # Where one fault ends it, all of them are told.
+        refuse_faults(stack)
+        raise
 
 
 def refuse_faults(stack: str) -> None:
@@ -125,6 +133,8 @@ def parse(stack: str, text: str) -> Declared:
     values = _section(stack_file.content(file(stack).name, text), "config")
     network = _section(values, f"{contract.PROJECT}:network")
     servers = {server: _section(values, f"{contract.PROJECT}:{server}") for server in contract.SERVERS}
+    memory = {s: _memory(servers[s].get("memory", contract.DEFAULT_MEMORY[s])) for s in contract.SERVERS}
+    own_connections = settings.default_connections(memory[contract.POSTGRES])
     return Declared(
         stack=stack,
         network=str(network.get("name", contract.DEFAULT_NETWORK)),
@@ -137,7 +147,7 @@ def parse(stack: str, text: str) -> Declared:
         containers={s: str(servers[s].get("containerName", contract.DEFAULT_CONTAINER[s])) for s in contract.SERVERS},
         images={s: str(servers[s].get("image", contract.DEFAULT_IMAGE[s])) for s in contract.SERVERS},
         ports={s: _number(servers[s].get("port"), contract.DEFAULT_PORT[s]) for s in contract.SERVERS},
-        memory={s: _memory(servers[s].get("memory", contract.DEFAULT_MEMORY[s])) for s in contract.SERVERS},
+        memory=memory,
         stand_ins=values.get(f"{contract.PROJECT}:standIns") in (True, "true"),
         applications=_applications(values.get(f"{contract.PROJECT}:applications")),
         keeping=_keeping(values.get(f"{contract.PROJECT}:applications")),
@@ -145,6 +155,7 @@ def parse(stack: str, text: str) -> Declared:
         archive=_archive(file(stack), values, str(servers[contract.POSTGRES].get("adminUser", contract.DEFAULT_ADMIN))),
         offsite=_offsite(_section(values, f"{contract.PROJECT}:offsite")),
         outside=_outside(_section(values, f"{contract.PROJECT}:tls")),
+        max_connections=_number(servers[contract.POSTGRES].get("maxConnections"), own_connections),
     )
 
 

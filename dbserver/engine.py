@@ -5,21 +5,18 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, execute
+from dbserver import committed, contract, diagnostics, execute, passphrase
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
-from dbserver.errors import CommandError, DbServerError, LockedError, RefusedError, UsageError
+from dbserver.errors import CommandError, DbServerError, LockedError, UsageError
 
 STATE = ROOT / ".state"
 # Of the engine's lines, those that say that something has changed, and the program's own messages.
 CHANGE = re.compile(r"^ *([+~-]|\+-|-\+|\+\+|--) +\S+ \S+ (created|updated|deleted|replaced|imported)\b|\bwarning: ")
-# What the engine adds to an error, without telling an operator anything.
-NOISE = re.compile(
-    r"^ *(error: update failed|error: an unhandled error occurred: program exited.*|pulumi:pulumi:Stack \(.*\):)$"
-)
 COMMAND_SECONDS = 60
 CONTAINER = "docker:index/container:Container"
 
@@ -30,10 +27,22 @@ def require() -> None:
         raise UsageError("pulumi is not on PATH", "./scripts/start.sh installs it, or: source tools/environment.sh")
 
 
+def make(stack: str) -> None:
+    """Make the stack where it is new; the selected one stays selected."""
+    if _local_backend() and _stack_file(stack).exists():
+        return
+    try:
+        with committed.untouched(_configuration(stack)):
+            _pulumi("stack", "init", stack, "--no-select")
+    except CommandError as fault:
+        if "already exists" not in fault.output:
+            raise
+
+
 def select(stack: str) -> None:
-    """Select the stack and make it where it is new; quick where its state is there already."""
-    if not (_stack_file(stack).exists() and _local_backend() and workspace_stack() == stack):
-        _pulumi("stack", "select", stack, "--create")
+    """Select the stack; quick where it is selected already."""
+    if not (_local_backend() and workspace_stack() == stack):
+        _pulumi("stack", "select", stack)
 
 
 def up(
@@ -50,18 +59,24 @@ def up(
     Raises DbServerError with the engine's own error lines.
     """
     lines: list[str] = []
+    warned: set[str] = set()
 
     def take(line: str) -> None:
         lines.append(line)
-        if CHANGE.search(line):
+        # The engine tells a warning when it comes, and once more among the diagnostics.
+        warning = line.partition("warning: ")[2]
+        if CHANGE.search(line) and not (warning and warning in warned):
+            warned.add(warning)
             on_line(line.strip())
 
     argv = ["pulumi", "up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs", "--non-interactive"]
     allowed = {contract.DISCONNECT_VARIABLE: disconnect, contract.NO_CHECKPOINT_VARIABLE: not checkpoint}
     allowed |= {contract.KEEP_VARIABLE: keep, contract.NEW_SERVER_VARIABLE: new, contract.TAKE_OVER_VARIABLE: take_over}
     env = {name: "yes" for name, given in allowed.items() if given}
-    if execute.stream([*argv, "--color", "never", "--stack", stack], take, cwd=ROOT, env=env) != 0:
-        raise _failure(f"the update of stack {stack}", _errors(lines), _hint(lines))
+    with _configured(stack) as configured:
+        status = execute.stream([*argv, "--color", "never", *configured, "--stack", stack], take, cwd=ROOT, env=env)
+    if status != 0:
+        raise diagnostics.failure(f"the update of stack {stack}", diagnostics.errors(lines), diagnostics.AGAIN)
 
 
 def preview(stack: str, *, refresh: bool) -> str:
@@ -71,19 +86,13 @@ def preview(stack: str, *, refresh: bool) -> str:
     nothing is printed at all.
     """
     argv = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack, *(["--refresh"] if refresh else [])]
-    done = execute.run(argv, cwd=ROOT, check=False)
+    with _configured(stack) as configured:
+        done = execute.run([*argv, *configured], cwd=ROOT, check=False)
     if done.stdout.lstrip().startswith("{"):
         return done.stdout
     if "no stack named" in done.output:
         raise UsageError(f"there is no stack {stack} yet", f"pulumi stack init {stack} --no-select")
-    raise _wrong_passphrase(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
-
-
-def refused(stack: str, errors: str) -> DbServerError:
-    """Return the error of the right kind for a preview that did not come to its end."""
-    lines = errors.replace("Exception calling application: ", "").splitlines()
-    errors = "\n".join(line for line in lines if line and not NOISE.match(line))
-    return _failure(f"the preview of stack {stack}", errors, "mend the cause, then preview again")
+    raise passphrase.error(done.output) or DbServerError(f"the preview of stack {stack} failed: {done.output}")
 
 
 def accept(stack: str, ids: Mapping[str, str]) -> list[str]:
@@ -156,7 +165,7 @@ def exported(stack: str) -> str:
 
 def imported(stack: str, state: str) -> None:
     """Give a stack that is new here a state of elsewhere."""
-    _pulumi("stack", "select", stack, "--create")
+    make(stack)
     _pulumi("stack", "import", "--stack", stack, stdin=state)
 
 
@@ -171,8 +180,13 @@ def configure(stack: str, path: str, value: str) -> None:
 
 
 def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
-    """Return the stack's outputs."""
-    shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    """Return the stack's outputs; none of a stack that was never made."""
+    try:
+        shown = _pulumi("stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if secrets else []))
+    except CommandError as fault:
+        if "no stack named" in fault.output:
+            return {}
+        raise
     return dict(json.loads(shown))
 
 
@@ -232,14 +246,18 @@ def _pulumi(*arguments: str, stdin: str = "") -> str:
     try:
         return execute.run(argv, stdin=stdin, cwd=ROOT, timeout=COMMAND_SECONDS).stdout
     except CommandError as fault:
-        raise _wrong_passphrase(fault.output) or fault from None
+        raise passphrase.error(fault.output) or fault from None
 
 
-def _wrong_passphrase(said: str) -> UsageError | None:
-    if "incorrect passphrase" not in said:
-        return None
-    hint = "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
-    return UsageError("the stack's encryptionsalt was made with another passphrase", hint)
+def _configured(stack: str) -> AbstractContextManager[list[str]]:
+    """Keep what an update or a preview writes out of the stack's file, where the state with its salt is here."""
+    if not _local_backend():
+        return nullcontext([])
+    return committed.copied(_configuration(stack), STATE, _stack_file(stack))
+
+
+def _configuration(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
 
 
 def _local_backend() -> bool:
@@ -274,24 +292,3 @@ def _alive(lock: Mapping[str, Any]) -> bool:
         return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False
-
-
-def _failure(what: str, errors: str, hint: str) -> DbServerError:
-    """Return the error of the right kind: the program says itself what it refused."""
-    for mark, kind in ((contract.FAULTY, UsageError), (contract.REFUSED, RefusedError)):
-        if mark in errors:
-            message, _, own = (errors.partition("error: ")[2] or errors).partition("HINT:")
-            hint = own.strip().partition("\n")[0]
-            return kind(message.strip(), hint or "correct that, then run ./scripts/start.sh again")
-    return _wrong_passphrase(errors) or DbServerError(f"{what} did not finish:\n{errors}", hint)
-
-
-def _errors(lines: list[str]) -> str:
-    """Return the diagnostics: what stands between `Diagnostics:` and the summary of resources."""
-    text = "\n".join(line for line in lines if not NOISE.match(line)).replace("Exception calling application: ", "")
-    return text.partition("Diagnostics:")[2].partition("\nResources:")[0].strip("\n") or "\n".join(lines[-15:])
-
-
-def _hint(lines: list[str]) -> str:
-    hints = [line.partition("HINT:")[2].strip() for line in lines if "HINT:" in line]
-    return hints[0] if hints else "mend the cause, then run ./scripts/start.sh again"

@@ -3,7 +3,9 @@
 Every error says what is wrong, and its hint says what to do next.
 """
 
+import pwd
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -63,3 +65,16 @@ class CommandError(DbServerError):
         super().__init__(f"{command} ended with exit status {exit_status}: {output}")
         self.exit_status = exit_status
         self.output = output
+
+
+def not_writable(root: Path, what: str) -> DbServerError:
+    """Return the error for a person who may not write into this clone."""
+    number = root.stat().st_uid
+    try:
+        owner = pwd.getpwuid(number).pw_name
+    except KeyError:
+        owner = f"user {number}"
+    return DbServerError(
+        f"{what} is not yours to write or read: this clone belongs to {owner}",
+        f"run this as {owner}, or make a clone of your own",
+    )

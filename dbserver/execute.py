@@ -17,10 +17,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
+from dbserver import inherited
 from dbserver.errors import CommandError
 
 MASK = "***"
-LINES = {
+LINES: dict[str, Any] = {
     "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
     "text": True, "errors": "replace",
 }  # fmt: skip
@@ -79,7 +80,7 @@ def run(
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
             timeout=timeout,
-            env=_environment(env),
+            env=inherited.environment(argv[0], env),
             cwd=cwd,
             check=False,
             start_new_session=own_session,
@@ -107,7 +108,7 @@ def stream(
     An interruption of this process waits for the program, which is in the
     same process group and so was interrupted too.
     """
-    with started(argv, env=_environment(env), cwd=cwd, **LINES) as process:
+    with started(argv, env=env, cwd=cwd, **LINES) as process:
         try:
             for line in process.stdout or ():
                 on_line(line.rstrip("\n"))
@@ -179,7 +180,7 @@ class Held:
     ) -> None:
         self._said = remembered()
         streams = {"stdin": subprocess.PIPE, "stdout": output or self._said, "stderr": self._said}
-        self._process = started(argv, **streams, env=_environment(env))
+        self._process = started(argv, env=env, **streams)
 
     @property
     def running(self) -> bool:
@@ -217,7 +218,7 @@ def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     ended. On a terminal in raw mode there is none: a shell gets the key.
     """
     interrupted: list[int] = []
-    process = started(argv, env=_environment(env))
+    process = started(argv, env=env)
 
     def pass_on(number: int, _frame: object) -> None:
         interrupted.append(number)
@@ -276,11 +277,13 @@ def _input(stdin: str | bytes | IO[bytes]) -> dict[str, Any]:
     return {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
 
 
-def started(argv: Sequence[str], **streams: Any) -> "subprocess.Popen[Any]":
+def started(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **streams: Any) -> "subprocess.Popen[Any]":
     """Start a program that the caller waits for."""
     log.debug("%s", shlex.join(argv))
     try:
-        return subprocess.Popen(list(argv), **streams)  # noqa: S603  no shell; the arguments are built by pure functions
+        return subprocess.Popen(  # noqa: S603  no shell; the arguments are built by pure functions
+            list(argv), env=inherited.environment(argv[0], env), **streams
+        )
     except OSError as fault:
         raise _notstarted(argv[0], fault) from None
 
@@ -290,10 +293,6 @@ def _notstarted(program: str, fault: OSError) -> CommandError:
     if isinstance(fault, FileNotFoundError):
         return CommandError(program, 127, f"{fault.filename or program} not found")
     return CommandError(program, 126, fault.strerror or "cannot be started")
-
-
-def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
-    return None if extra is None else {**os.environ, **extra}
 
 
 def _shown(argv: Sequence[str], secrets: Sequence[str]) -> str:

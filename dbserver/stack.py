@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dbserver import contract, execute
+from dbserver import contract
 from dbserver.declared import Declared
-from dbserver.docker.containers import ANSWER_SECONDS, daemon_error
+from dbserver.docker import daemon
+from dbserver.docker.containers import daemon_error
 from dbserver.errors import RefusedError
 
 # A container's name, its stack, its server; the last two are empty for containers that no stack made.
@@ -38,8 +39,7 @@ def refuse_others(declared: Declared, owners: Mapping[str, str]) -> None:
 
 
 def _rows() -> list[Row]:
-    argv = ["docker", "container", "ls", "--all", "--no-trunc", "--format", ROW]
-    shown = execute.run(argv, check=False, timeout=ANSWER_SECONDS)
+    shown = daemon.answer(["docker", "container", "ls", "--all", "--no-trunc", "--format", ROW])
     if not shown.succeeded:
         raise daemon_error(shown.output)
     rows = [line.split("\t") for line in shown.stdout.splitlines()]

@@ -33,7 +33,7 @@ def update(
         _remove_the_stopped(declared, tell)
     if engine.mend_state(declared.stack):
         tell("the state was cut off by an update that was killed: its backup from the step before is taken")
-    engine.select(declared.stack)
+    engine.make(declared.stack)
     for pid in engine.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     found = containers.inspect(list(declared.containers.values()))

@@ -1,6 +1,6 @@
 """The declared applications: a role and a database each, and what an application has to know to connect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -11,7 +11,7 @@ from dbserver.applications import environment
 from dbserver.redis import access
 from dbserver.settings.application import Application as ApplicationSettings
 from dbserver.settings.model import Settings
-from infra import identity
+from infra import identity, standing
 from infra.application_server import Application
 from infra.postgres import Postgres
 from infra.precautions import silent
@@ -25,16 +25,25 @@ def create_applications(settings: Settings, postgres: Postgres) -> list[Applicat
     return [_application(settings, entry, postgres) for entry in settings.applications]
 
 
-async def end_with_faults(settings: Settings, declared: Sequence[Application], postgres: Postgres, host: Host) -> None:
-    """End the update where applications could not be finished or do not answer, and name them: Pulumi's entry point.
+async def end_with_faults(
+    settings: Settings, declared: Sequence[Application], postgres: Postgres, ids: Mapping[str, pulumi.Output[str]],
+    host: Host,
+) -> None:  # fmt: skip
+    """End the update where a server or an application does not stand or answer, and name it: Pulumi's entry point.
 
     An error of a resource may stop the engine before it has stored the outputs of the applications that are done; one
     of the entry point comes when everything is registered. In a preview the faults are not known, and nothing ends.
+    `ids` is container -> the id that it has.
     """
     each = await pulumi.Output.all(*[application.drift for application in declared]).future()
     reached = await pulumi.Output.all(postgres.container.id, postgres.server.version).future()
+    made = {server: await id_.future() for server, id_ in ids.items()}
     if pulumi.runtime.is_dry_run():
+        standing.foretell(settings, made)
         return
+    gone = standing.faults(settings)
+    if gone:
+        raise pulumi.RunError("\n".join([*gone, f"HINT: {standing.WAY_OUT}"]))
     identity.remember(settings, pulumi.get_stack(), host.images, host.identities)
     faults = zip(settings.applications, each or [], strict=True)
     faulty = sorted(f"application {entry.name}: {'; '.join(found)}" for entry, found in faults if found)
@@ -43,8 +52,10 @@ async def end_with_faults(settings: Settings, declared: Sequence[Application], p
         raise pulumi.RunError("\n".join([*faulty, "HINT: the other applications are done; mend these, then up again"]))
 
 
-def create_redis_users(settings: Settings, declared: Sequence[Application], redis: Redis) -> RedisUsers:
-    """Declare who may do what in Redis."""
+def create_redis_users(
+    settings: Settings, declared: Sequence[Application], redis: Redis, others: Sequence[pulumi.Resource]
+) -> RedisUsers:
+    """Declare who may do what in Redis, after all `others` too: so `pulumi destroy` has to begin with it."""
     secrets = pulumi.Output.all(*[application.redis_password for application in declared])
     return RedisUsers(
         "redis-users",
@@ -59,6 +70,7 @@ def create_redis_users(settings: Settings, declared: Sequence[Application], redi
             **({} if settings.redis.access == "open" else {"fence": access.fence()}),
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
         },
+        others,
     )
 
 

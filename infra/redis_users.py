@@ -1,12 +1,17 @@
-"""The users of Redis as a declared resource: everybody, or one fenced tenant per application."""
+"""The users of Redis as a declared resource: everybody, or one fenced tenant per application.
 
+It needs all others, so it is the first that `pulumi destroy` deletes: what refuses that stands here.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from dbserver.redis import access, server
-from infra.server import Properties, ServerProvider, patiently
+from infra.deployment import refuse_destroying
+from infra.server import Properties, ServerProvider, patiently, told
 
 
 class RedisUsersProvider(ServerProvider):
@@ -30,10 +35,19 @@ class RedisUsersProvider(ServerProvider):
         same = patiently(running.wait, lambda: server.loaded_rules(running)) == props["loaded"]
         return {**props, "drift": "" if same else "users were changed by hand"}
 
+    def delete(self, _id: str, props: Properties) -> None:
+        """Refuse while applications are connected: `destroy` begins here, so everything is as it was then."""
+        told(_refuse_destroying, props)
+
+
+def _refuse_destroying(props: Properties) -> Properties:
+    refuse_destroying(props["container"], props["adminUser"])
+    return props
+
 
 class RedisUsers(Resource, module="db-server", name="RedisUsers"):
     """The users of Redis."""
 
-    def __init__(self, resource_name: str, props: dict[str, Any]) -> None:
-        options = pulumi.ResourceOptions(additional_secret_outputs=["tenants"])
+    def __init__(self, resource_name: str, props: dict[str, Any], depends_on: Sequence[pulumi.Resource] = ()) -> None:
+        options = pulumi.ResourceOptions(additional_secret_outputs=["tenants"], depends_on=list(depends_on))
         super().__init__(RedisUsersProvider(), resource_name, {**props, "drift": "", "loaded": None}, options)

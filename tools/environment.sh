@@ -18,7 +18,10 @@ _dbserver_environment() {
     esac
     # An empty PULUMI_CONFIG_PASSPHRASE is a passphrase to Pulumi, so whoever set either variable has chosen.
     if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}" ] && [ -z "${PULUMI_CONFIG_PASSPHRASE_FILE+set}" ]; then
-        _dbserver_passphrase "$_dbserver_root/.state" || return 1
+        if ! _dbserver_passphrase "$_dbserver_root/.state" 2>/dev/null; then
+            echo "no passphrase can be written into $_dbserver_root/.state: make a clone of your own" >&2
+            return 1
+        fi
         export PULUMI_CONFIG_PASSPHRASE_FILE="$_dbserver_root/.state/passphrase"
     fi
 }

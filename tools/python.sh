@@ -115,6 +115,10 @@ if [[ -z $install ]]; then
     echo "Python environment|$(reason)|tools/python.sh${dev:+ --dev}"
     exit 1
 fi
+if [[ ! -w $root || ( -e $root/.state && ! -w $root/.state ) ]]; then
+    owner=$(stat -c %U "$root")
+    fail "error: this clone belongs to $owner: you cannot prepare it" "run this as $owner, or make a clone of your own"
+fi
 mkdir -p "$root/.state" || exit 1
 # Two starts at once: the second waits, then finds the environment made.
 if command -v flock >/dev/null; then

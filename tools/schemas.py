@@ -36,6 +36,7 @@ from dbserver.results.preview import Drift, Preview
 from dbserver.results.redis_backups import RedisRestored
 from dbserver.results.schedule import Schedule
 from dbserver.results.servers import LogLine, Restarted, Started, Stopped
+from dbserver.results.statements import Top
 from dbserver.results.status import Status
 from dbserver.results.upgrades import Rehearsal, Upgraded, UpgradeUndone
 from dbserver.results.whole import WholeRestored
@@ -48,6 +49,7 @@ SHOWN = (
     Restarted,
     Connections,
     Drained,
+    Top,
     Diagnosis,
     LogLine,
     ApplicationInfo,

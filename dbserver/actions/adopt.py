@@ -184,7 +184,7 @@ def _gone_back(record: Record, fault: DbServerError, tell: Tell) -> DbServerErro
 
 
 def _swap(record: Record, tell: Tell) -> tuple[Mapping[str, float | None], tuple[ProvedDatabase, ...], int]:
-    engine.select(record.stack)
+    engine.make(record.stack)
     for pid in engine.release_stale_lock(record.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     server = Server(record.olds[contract.POSTGRES].name, record.admin)
@@ -194,6 +194,7 @@ def _swap(record: Record, tell: Tell) -> tuple[Mapping[str, float | None], tuple
     proved = proof.prove(server, record.before)
     redis = Redis(record.olds[contract.REDIS].name, record.admin)
     keys = proof.prove_redis(redis.info("keyspace"), record.before["redis"])
+    engine.select(record.stack)
     records.write(_path(record.stack), record.at(ADOPTED))
     return away, proved, keys
 

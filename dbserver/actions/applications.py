@@ -9,7 +9,7 @@ from typing import Any
 from dbserver import contract, locks
 from dbserver.applications import Application
 from dbserver.applied.applications import applied
-from dbserver.backups import making
+from dbserver.backups import making, replaced
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
@@ -151,20 +151,11 @@ def _usage(declared: Declared, known: list[Application]) -> dict[str, dict[str, 
 
 def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInfo, ...]:
     usage = _usage(declared, known)
-    extensions = _extensions(declared, [each.database for each in known if each.database in usage])
-    found = [_info(application, usage) for application in known]
+    told = _server(declared).in_each([each.database for each in known if each.database in usage], sql.INSTALLED)
+    extensions = {database: tuple(names) for database, names in told.items()}
+    kept = replaced.names(_server(declared)) if known else {}
+    found = [replace(_info(each, usage), kept=tuple(kept.get(each.name, ()))) for each in known]
     return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
-
-
-def _extensions(declared: Declared, databases: list[str]) -> dict[str, tuple[str, ...]]:
-    """Return what is installed in each of these databases that tells."""
-    found: dict[str, tuple[str, ...]] = {}
-    while databases:
-        said = _server(declared).attempt(sql.extensions(databases), declared.admin).stdout
-        told = [json.loads(line) for line in said.splitlines()]
-        found |= {database: tuple(names) for each in told for database, names in each.items()}
-        databases = databases[len(told) + 1 :]
-    return found
 
 
 def _info(application: Application, usage: dict[str, dict[str, Any]]) -> ApplicationInfo:

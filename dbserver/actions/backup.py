@@ -17,6 +17,7 @@ from dbserver.backups import (
     redis_filling,
     redis_making,
     redis_moment,
+    replaced,
 )
 from dbserver.backups.making import Wanted
 from dbserver.backups.showing import shown
@@ -37,8 +38,8 @@ def backup(declared: Declared, name: str, wanted: Wanted) -> BackedUp:
     application = one(declared, name)
     wanted = replace(wanted, application=name, database=application.database)
     kept = store(declared)
-    made = _made(declared, wanted.subject, partial(making.make, server(declared), kept, wanted))
-    return BackedUp(declared.stack, str(kept.directory), (shown(made),))
+    made, removed = _made(declared, wanted.subject, partial(making.make, server(declared), kept, wanted))
+    return BackedUp(declared.stack, str(kept.directory), (shown(made),), removed=removed)
 
 
 def backup_all(declared: Declared, wanted: Wanted) -> BackedUp:
@@ -51,12 +52,15 @@ def backup_all(declared: Declared, wanted: Wanted) -> BackedUp:
     todo[everything.SUBJECT] = partial(everything.make_globals, running, kept, wanted)
     made: list[BackupInfo] = []
     failed: list[Failure] = []
+    removed: list[str] = []
     for subject, make in todo.items():
         try:
-            made.append(shown(_made(declared, subject, make)))
+            done, gone = _made(declared, subject, make)
+            made.append(shown(done))
+            removed += gone
         except (DbServerError, OSError) as fault:
             failed.append(Failure(subject, getattr(fault, "message", str(fault))))
-    return BackedUp(declared.stack, str(kept.directory), tuple(made), tuple(failed))
+    return BackedUp(declared.stack, str(kept.directory), tuple(made), tuple(failed), tuple(removed))
 
 
 def checkpoint(declared: Declared, name: str, wanted: Wanted) -> Checkpoint:
@@ -114,9 +118,10 @@ def redis(declared: Declared) -> RedisServer:
     return RedisServer(declared.containers[contract.REDIS], declared.admin)
 
 
-def _made(declared: Declared, subject: str, make: Callable[[], Backup]) -> Backup:
+def _made(declared: Declared, subject: str, make: Callable[[], Backup]) -> tuple[Backup, tuple[str, ...]]:
+    """Return the backup, and which databases that restores had replaced are removed now that there is one."""
     with locks.held(f"{declared.stack}.{subject}", "backup"):
-        return make()
+        return make(), replaced.expire(server(declared), subject)
 
 
 def _structure(declared: Declared, found: Backup, identity: Path | None) -> Sequence[str]:

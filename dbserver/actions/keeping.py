@@ -1,7 +1,6 @@
 """prune, pin, unpin: which backups stay, and which databases that restores have kept."""
 
 import json
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dbserver import contract, locks
-from dbserver.backups import evidence, retention
+from dbserver.backups import evidence, replaced, retention
 from dbserver.backups.retention import Candidate, Decision, Rules
 from dbserver.backups.store import Backup, Store
 from dbserver.declared import Declared
@@ -20,16 +19,13 @@ from dbserver.registry import one
 from dbserver.results.backups import Failure
 from dbserver.results.keeping import Judged, OldDatabase, Pinned, Pruned
 
-DAY_SECONDS = 24 * 3600
-OLD_DATABASES_DAYS = 7
-
 
 @dataclass(frozen=True)
 class Wanted:
     """What shall stay: backups by the rules, replaced databases for so many days; whether anything is removed."""
 
     rules: Rules
-    old_databases_days: int = OLD_DATABASES_DAYS
+    old_databases_days: int = contract.KEPT_DAYS
     dry_run: bool = False
 
 
@@ -108,8 +104,7 @@ def _databases(declared: Declared, application: str, wanted: Wanted) -> list[Old
     rows, fault = _replaced(declared, [application])
     if fault:
         raise DbServerError(fault, "./scripts/dbserver doctor")
-    oldest = time.time() - wanted.old_databases_days * DAY_SECONDS
-    found = [_old_database(row, kept=row["since"] > oldest) for row in rows]
+    found = [_old_database(row, kept=not replaced.expired(row, wanted.old_databases_days)) for row in rows]
     for database in found:
         if not database.kept and not wanted.dry_run:
             _server(declared).query(swap.forget(database.name), declared.admin)

@@ -3,10 +3,12 @@
 import heapq
 from collections.abc import Callable, Collection, Iterator
 
-from dbserver import execute
+from dbserver import contract, execute
 from dbserver.declared import Declared
 from dbserver.docker import containers
 from dbserver.errors import DbServerError, NotRunningError, UsageError
+from dbserver.postgres.log import of_application
+from dbserver.registry import one
 from dbserver.results.servers import LogLine
 
 
@@ -18,11 +20,15 @@ def logs(
     count: int,
     *,
     follow: bool,
+    application: str = "",
 ) -> None:
     """Hand over each line of these servers' logs: the last `count`, those since a time, then those that come.
 
-    Raises NotRunningError where none of the containers exists.
+    Of an `application` those of its role and its database in PostgreSQL's: Redis's names no client. Raises
+    NotRunningError where none of the containers exists, UsageError for an unknown application or Redis's log of one.
     """
+    concerns = _concerning(declared, names, application) if application else None
+    names = [contract.POSTGRES] if application else names
     known = containers.inspect([declared.containers[name] for name in names])
     there = {name: declared.containers[name] for name in names if declared.containers[name] in known}
     if not there:
@@ -31,14 +37,34 @@ def logs(
     if follow:
         argvs = [containers.logs_argv(container, since, count, follow=True) for container in there.values()]
         order = list(there)
-        execute.follow(argvs, lambda index, line: on_line(_line(order[index], line)))
+        execute.follow(argvs, lambda index, line: _hand_over(_line(order[index], line), concerns, on_line))
         return
-    merged = heapq.merge(*(_lines(*each, since, count) for each in there.items()), key=lambda line: line.time)
-    for line in list(merged)[-count:] if count else ():
+    # How many of the last lines are an application's nobody knows before they are read.
+    read = None if concerns else count
+    merged = heapq.merge(*(_lines(*each, since, read) for each in there.items()), key=lambda line: line.time)
+    wanted = [line for line in merged if concerns is None or concerns(line.line)]
+    for line in wanted[-count:] if count else ():
         on_line(line)
 
 
-def _lines(server: str, container: str, since: str | None, count: int) -> Iterator[LogLine]:
+def _concerning(declared: Declared, names: Collection[str], application: str) -> Callable[[str], bool]:
+    """Its names are in the file, mostly: then they are known of a server that does not answer, too."""
+    if contract.POSTGRES not in names:
+        raise UsageError("Redis's log names no client", "./scripts/dbserver logs redis")
+    if application in declared.applications:
+        database, role = declared.applications[application]
+    else:
+        known = one(declared, application)
+        database, role = known.database, known.role
+    return of_application(role, database)
+
+
+def _hand_over(line: LogLine, concerns: Callable[[str], bool] | None, on_line: Callable[[LogLine], None]) -> None:
+    if concerns is None or concerns(line.line):
+        on_line(line)
+
+
+def _lines(server: str, container: str, since: str | None, count: int | None) -> Iterator[LogLine]:
     argv = containers.logs_argv(container, since, count, follow=False)
     shown = execute.run(argv, timeout=containers.ANSWER_SECONDS, check=False)
     if not shown.succeeded:

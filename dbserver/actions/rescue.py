@@ -70,6 +70,7 @@ def rescue(wanted: Wanted, tell: Tell) -> Rescued:
         _proved(declared)
         if needed:
             recovery.clean_up(declared)
+        engine.select(wanted.stack)
         _mark(wanted.stack).unlink(missing_ok=True)
     return Rescued(
         stack=wanted.stack,

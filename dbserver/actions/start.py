@@ -67,6 +67,7 @@ def start(
             raise NotRunningError(
                 "the update finished, but " + "; ".join(faults), "docker logs, then ./scripts/start.sh"
             )
+        engine.select(declared.stack)
         record.write(declared.stack, seen)
     return Started(reached, round(time.monotonic() - began, 1))
 

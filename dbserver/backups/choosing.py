@@ -9,6 +9,7 @@ from dbserver.backups.store import TIME, Backup, Store
 from dbserver.errors import UsageError
 
 LATEST = "latest"
+DOCUMENTED = "backups"
 # The integration document's name of a backup: backups/<application>_YYYY-MM-DD.sql.
 OF_A_DAY = re.compile(r"(?P<subject>.+)_(?P<day>\d{4}-\d{2}-\d{2})\.sql")
 
@@ -28,6 +29,8 @@ def choose(store: Store, subject: str, text: str) -> Backup | Path:
         return _own(store.one(path.resolve().name), subject)
     if path.exists():
         return path
+    if not _means(store, path.parent):
+        raise UsageError(f"there is no file {text}", "is its disk mounted? else: ./scripts/dbserver backups")
     if documented and documented["subject"] == subject:
         of_day = [backup for backup in known if local_day(backup) == documented["day"]]
         return _newest(store, of_day, subject, f"{subject} has no backup of {documented['day']}")
@@ -44,6 +47,11 @@ def stamped(name: str) -> datetime | None:
     with suppress(ValueError):
         return datetime.strptime(name.rpartition("_")[2], TIME).replace(tzinfo=UTC)
     return None
+
+
+def _means(store: Store, directory: Path) -> bool:
+    """False where a name stands in another directory than the documented ones: that file was meant, and is missing."""
+    return directory in (Path(), Path(DOCUMENTED)) or directory.resolve() == store.directory.resolve()
 
 
 def _newest(store: Store, known: list[Backup], subject: str, missing: str) -> Backup:

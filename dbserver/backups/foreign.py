@@ -19,12 +19,16 @@ HEAD_BYTES, BUFFER_BYTES = 8192, 1 << 18
 GZIP, ZSTD, PGDUMP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PGDMP"
 TAR_MAGIC = slice(257, 262)
 FROM_VERSION = re.compile(rb"^(?:--|;)\s+Dumped from database version:? (\d+)", re.MULTILINE)
+EXPANDS = 5
 DAMAGES = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A file, or a directory of pg_dump's. `major` is the server's that it comes from, `size` its bytes on the disk."""
+    """A file, or a directory of pg_dump's. `major` is the server's that it comes from, `size` the bytes in it.
+
+    What is compressed as a whole tells how many those are, or is taken for EXPANDS times its own.
+    """
 
     path: Path
     kind: str
@@ -45,7 +49,7 @@ def look(path: Path) -> Foreign:
         return Foreign(path, DIRECTORY, sum(part.stat().st_size for part in path.rglob("*") if part.is_file()))
     with opened(path) as stream:
         head = stream.read(HEAD_BYTES)
-    return Foreign(path, _kind(path, head), path.stat().st_size, from_version(head))
+    return Foreign(path, _kind(path, head), _size(path), from_version(head))
 
 
 def from_version(text: bytes) -> int | None:
@@ -75,6 +79,20 @@ def _decompressed(file: IO[bytes], magic: bytes) -> IO[bytes]:
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
         return io.BufferedReader(cast("io.RawIOBase", reader), BUFFER_BYTES)
     return file
+
+
+def _size(path: Path) -> int:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        if head.startswith(GZIP):
+            file.seek(-4, io.SEEK_END)
+            told = int.from_bytes(file.read(), "little")  # of its last part, and without what goes beyond 4 GiB
+        elif head.startswith(ZSTD):
+            told = zstandard.frame_content_size(head)  # -1 where it was not known when it was written
+        else:
+            return size
+    return told if told > size else EXPANDS * size
 
 
 def _kind(path: Path, head: bytes) -> str:

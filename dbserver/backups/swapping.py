@@ -18,16 +18,17 @@ PAUSE_SECONDS = 0.005
 
 
 def exchange(server: Server, live: str, incoming: str, kept: str, *, exists: bool) -> float:
-    """Swap the names; return for how many seconds nobody could be in the live database.
+    """Swap the names; return for how many seconds nobody could be in the live database, all attempts together.
 
     One session renames, which locks the database and waits for whoever is in
     it; the other ends them for as long as that takes. Raises DbServerError
     where it could not be had; then everything is as it was.
     """
     statements = swap.swap(live, incoming, kept, exists=exists)
-    for _ in range(ATTEMPTS):
+    began = time.monotonic()
+    for attempt in range(ATTEMPTS):
         with closing(_psql(server)) as renaming, closing(_psql(server)) as ending:
-            began = time.monotonic()
+            began = began if attempt else time.monotonic()
             done = _rename(renaming, ending, statements, [live, incoming])
             seconds = time.monotonic() - began
         if done.succeeded:

@@ -61,6 +61,8 @@ def backup(
     wanted = Wanted("", application or "", jobs=jobs, low_priority=low_priority, streamed=False, moment=None, **told)
     made = act.backup(known, application, wanted) if application else act.backup_all(known, wanted)
     show(made, form, render_backups.backed_up)
+    for line in render_backups.removed(made.removed):
+        say(line)
     if not made.well:
         raise click.exceptions.Exit(Exit.FAILED)
 
@@ -173,9 +175,16 @@ def restore(
         found = act.restore_beside(known, plan, how["jobs"], how["into"], how["tables"])
         show(found, form, render_backups.restored_beside)
         return
-    say(render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=plan.live is not None))
+    say(_told(plan))
     confirmed(application, how["confirm"])
     show(act.restore(known, plan, how["jobs"], allow_empty=how["allow_empty"]), form, render_backups.restored)
+
+
+def _told(plan: Any) -> str:
+    from dbserver.cli import render_backups
+
+    foreign = plan.live is not None
+    return render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=foreign, unknown=plan.unknown)
 
 
 def _chosen(known: Any, application: str, named: Mapping[str, str | None], how: Mapping[str, Any]) -> str:

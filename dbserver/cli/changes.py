@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dbserver.cli.options import declared, say, show, verb
+from dbserver.cli.options import judged, say, show, verb
 from dbserver.errors import Exit, UsageError
 
 FORMS = ("text", "markdown", "json")
@@ -18,7 +18,7 @@ ALLOW = click.option(
     """
     dbserver preview                                 what an update would do, and what that costs
     dbserver preview --stack prod --format markdown
-    dbserver preview --allow 'container-name:redis=nobody is connected yet'
+    dbserver preview --allow 'redis-persistence:redis=a cache from now on'
     """,
     forms=FORMS,
 )
@@ -31,7 +31,32 @@ def preview(stack: str | None, form: str, allow: tuple[str, ...], refresh: bool)
     """
     from dbserver.actions.preview import preview as act
 
-    _judged(act(declared(stack), _allowed(allow), refresh=refresh), form)
+    _judged(act(judged(stack), _allowed(allow), refresh=refresh), form)
+
+
+@verb(
+    """
+    dbserver add shop
+    dbserver add shop --database shop_data --role shop_user --pool 20
+    """,
+    forms=FORMS,
+)
+@click.argument("name")
+@click.option("--database", help="Its database; default: the name with underscores.")
+@click.option("--role", help="Its role; default: the database's name.")
+@click.option("--pool", "poolSize", type=int, help="The connections of one instance's pool; default: 10.")
+def add(stack: str | None, form: str, name: str, **given: Any) -> None:
+    """Declare an application in the stack's file, and say what an update would do then; nothing is started.
+
+    The entry comes behind those that are there; all else in the file stays as it is, comments too.
+    """
+    from dbserver.actions.add import add as act
+    from dbserver.actions.preview import preview as look
+
+    entry = {"name": name, **{key: value for key, value in given.items() if value is not None}}
+    for line in act(judged(stack), entry):
+        say(line)
+    _judged(look(judged(stack), {}, refresh=True), form)
 
 
 @verb(
@@ -68,7 +93,7 @@ def drift(stack: str | None, form: str) -> None:
     from dbserver.actions.drift import drift as act
     from dbserver.cli import render_preview
 
-    found = act(declared(stack))
+    found = act(judged(stack))
     show(found, form, render_preview.drift)
     if found.down:
         raise click.exceptions.Exit(Exit.UNHEALTHY)

@@ -62,7 +62,14 @@ def docker(variables: Mapping[str, str]) -> str:
 
 
 def github(variables: Mapping[str, str], file: Path) -> str:
-    """Append to the file that GitHub Actions reads; return the commands that mask the secrets in its log."""
-    with file.open("a") as target:
-        target.write(docker(variables) + "\n")
+    """Append to the file that GitHub Actions reads; return the commands that mask the secrets in its log.
+
+    Raises UsageError where it cannot be written.
+    """
+    try:
+        with file.open("a") as target:
+            target.write(docker(variables) + "\n")
+    except OSError as fault:
+        why = f"GITHUB_ENV names {file}, which cannot be written: {fault.strerror}"
+        raise UsageError(why, "use --format github in a GitHub Actions step only") from None
     return "\n".join(f"::add-mask::{value.replace('%', '%25')}" for value in secrets(variables))

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dbserver import __version__
-from dbserver.contract import DISCONNECT_FLAG, NO_CHECKPOINT_FLAG
+from dbserver.contract import DISCONNECT_ALSO, DISCONNECT_FLAG, NO_CHECKPOINT_FLAG
 from dbserver.errors import RefusedError, UsageError
 from dbserver.units import parse_seconds
 
@@ -111,7 +111,7 @@ def debug_option(function: Callable[..., None]) -> Callable[..., None]:
 def disconnect_option(function: Callable[..., None]) -> Callable[..., None]:
     """Let a verb cut off the application containers that are connected."""
     text = "Go on although application containers are connected; they are cut off."
-    return click.option(DISCONNECT_FLAG, is_flag=True, help=text)(function)
+    return click.option(DISCONNECT_FLAG, DISCONNECT_ALSO, "disconnect_applications", is_flag=True, help=text)(function)
 
 
 def no_checkpoint_option(function: Callable[..., None]) -> Callable[..., None]:
@@ -124,9 +124,15 @@ def declared(stack: str | None, *, changing: bool = False) -> Any:
     """Return what the stack's configuration declares; a verb that is `changing` something acts on no faulty file."""
     from dbserver import declared as configuration
 
+    return judged(stack) if changing else configuration.read(configuration.selected_stack(stack))
+
+
+def judged(stack: str | None) -> Any:
+    """Return what a configuration without a fault declares. Raises UsageError with every fault of another one."""
+    from dbserver import declared as configuration
+
     name = configuration.selected_stack(stack)
-    if changing:
-        configuration.refuse_faults(name)
+    configuration.refuse_faults(name)
     return configuration.read(name)
 
 

@@ -10,8 +10,11 @@ from dbserver.results.applications import ApplicationInfo, Applications, Doomed,
 
 def applications(found: Applications) -> str:
     """Return a table, one application a line."""
-    rows = [("APPLICATION", "DATABASE", "ROLE", "SIZE", "CONNECTIONS")]
-    rows += [(each.name, each.database, each.role, _size(each), _connections(each)) for each in found.applications]
+    rows = [("APPLICATION", "DATABASE", "ROLE", "SIZE", "CONNECTIONS", "KEPT")]
+    rows += [
+        (each.name, each.database, each.role, _size(each), _connections(each), str(len(each.kept) or ""))
+        for each in found.applications
+    ]
     return "\n".join(columns(rows))
 
 
@@ -24,6 +27,7 @@ def application(found: ApplicationInfo) -> str:
         "size": _size(found),
         "connections": _connections(found),
         "extensions": "unknown" if found.extensions is None else ", ".join(found.extensions) or "none",
+        "kept": ", ".join(found.kept) or "none",
         "redis": f"{', '.join(f'{each}*' for each in found.redis_prefixes)} in database {found.redis_database}",
     }
     return "\n".join([found.name, *(f"  {name:<12} {value}" for name, value in facts.items())])

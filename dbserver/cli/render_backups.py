@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dbserver.cli.render_connections import columns
+from dbserver.contract import KEPT_DAYS
 from dbserver.results.backups import (
     BackedUp,
     BackupInfo,
@@ -21,17 +22,12 @@ SHOWN_LOSSES = 10
 
 
 def backed_up(result: BackedUp) -> str:
-    """Return what was backed up, and what to do with it."""
+    """Return what was backed up, a line each: its path and size."""
     lines = [
-        f"{each.id}: {size(each.size_bytes)}, {each.rows} rows, {duration(each.duration_seconds)}"
+        f"{result.directory}/{each.id}: {size(each.size_bytes)}, {each.rows} rows, {duration(each.duration_seconds)}"
         for each in result.backups
     ]
-    if len(result.backups) == 1 and not result.failed:
-        last = result.backups[0]
-        what = "--redis" if last.kind == "redis" else last.subject
-        return "\n".join([*lines, f"in {result.directory}; to restore it: ./scripts/dbserver restore {what} {last.id}"])
-    failed = [f"FAILED {each.subject}: {each.cause}" for each in result.failed]
-    return "\n".join([*lines, *failed, f"in {result.directory}"])
+    return "\n".join([*lines, *(f"FAILED {each.subject}: {each.cause}" for each in result.failed)])
 
 
 def backups(result: Backups) -> str:
@@ -75,12 +71,14 @@ def schedule(result: Schedule) -> str:
     return "\n".join([*lines, *([f"told of each run: {result.tell}"] if result.tell else [])])
 
 
-def plan(backup: str, losses: Sequence[Loss], *, exists: bool, foreign: bool = False) -> str:
+def plan(backup: str, losses: Sequence[Loss], *, exists: bool, foreign: bool = False, unknown: str = "") -> str:
     """Return what a restore will do and what will be lost, before anybody agrees."""
     if foreign:
         return f"{backup} will be restored; it is a file of elsewhere: what it lacks shows only once it is restored"
     if not exists:
         return f"{backup} will be restored; there is no such database now"
+    if unknown:
+        return f"{backup} will be restored; what will be lost is not known, the live rows cannot be counted: {unknown}"
     if not losses:
         return f"{backup} will be restored; every table has as many rows now as in the backup"
     return "\n".join([f"{backup} will be restored; what differs now:", *_losses(losses)])
@@ -90,13 +88,15 @@ def restored(result: Restored) -> str:
     """Return what was restored, the gap, what is lost, and the way back."""
     lines = [
         f"{result.database} is {result.backup} now: {result.rows} rows, {duration(result.seconds)} in all",
-        f"clients got no answer for {duration(result.away_seconds)}",
+        _away(result.away_seconds),
     ]
     if result.losses:
         lines += ["rows now in the kept database only:", *_losses(result.losses)]
+    if result.unknown:
+        lines.append(f"what the kept database holds besides is not known, its rows cannot be counted: {result.unknown}")
     if result.kept:
         lines.append(f"kept: {result.kept}; to go back to it: ./scripts/dbserver rollback {result.application}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *removed(result.removed)])
 
 
 def restored_beside(result: RestoredBeside) -> str:
@@ -115,12 +115,21 @@ def restored_beside(result: RestoredBeside) -> str:
 
 def rolled_back(result: RolledBack) -> str:
     """Return what is live again."""
-    away = duration(result.away_seconds)
     lines = [
-        f"{result.database} is what it was before the restore; clients got no answer for {away}",
+        f"{result.database} is what it was before the restore",
+        _away(result.away_seconds),
         f"kept: {result.kept}; to go back to it: ./scripts/dbserver rollback {result.application}",
     ]
     return "\n".join(lines)
+
+
+def removed(databases: Sequence[str]) -> list[str]:
+    """Return a line for each database that was kept for long enough."""
+    return [f"removed {name}, which a restore replaced more than {KEPT_DAYS} days ago" for name in databases]
+
+
+def _away(seconds: float) -> str:
+    return f"the swap let nobody into the database for {duration(seconds)}; who connects again is in it after that"
 
 
 def _row(backup: BackupInfo) -> tuple[str, ...]:

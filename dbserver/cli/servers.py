@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from shutil import get_terminal_size
 from typing import Any
 
 import click
 
 from dbserver.cli.options import (
+    APPLICATION,
     DURATION,
     FORMATS,
     agreed,
@@ -119,23 +121,29 @@ def restart(stack: str | None, form: str, server: str | None, yes: bool, disconn
     """
     dbserver logs                     the last 100 lines of both
     dbserver logs postgres -f --since 10m
+    dbserver logs --application crypto-ai-agent --since 1h
     """,
 )
 @click.argument("server", required=False, type=click.Choice(SERVERS))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=100, show_default=True, help="How many lines.")
 @click.option("--since", metavar="WHEN", help="Only what is younger: 10m, 2h, or a time such as 2026-11-23T14:05:07.")
-def logs(stack: str | None, form: str, server: str | None, follow: bool, lines: int, since: str | None) -> None:
+@click.option("--application", type=APPLICATION, default="", metavar="APP", help="Only what concerns this one.")
+def logs(
+    stack: str | None, form: str, server: str | None, follow: bool, lines: int, since: str | None, application: str
+) -> None:
     """Show what the servers log, in the order of time.
 
-    With --format json one object a line.
+    With --format json one object a line. Of an application its clients' lines in PostgreSQL's log: Redis's names none.
     """
     from dbserver.actions.logs import logs as act
     from dbserver.cli import render
 
     names = (server,) if server else SERVERS
     with suppress(KeyboardInterrupt) if follow else nullcontext():
-        act(running(stack), names, lambda line: click.echo(render.log_line(line, form)), since, lines, follow=follow)
+        known = running(stack)
+        shown = partial(render.log_line, form=form)
+        act(known, names, lambda line: click.echo(shown(line)), since, lines, follow=follow, application=application)
 
 
 @verb(

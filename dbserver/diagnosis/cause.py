@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbserver import contract
 from dbserver.cleaning import clean
@@ -36,12 +36,16 @@ EVIDENCE_LINES = 5
 
 @dataclass(frozen=True)
 class Seen:
-    """One sight of a cause. `values` fill the cause's command, beside those that every command knows."""
+    """One sight of a cause. `values` fill the cause's command, beside those that every command knows.
+
+    `instead` is another command, where what the cause's would need is not known.
+    """
 
     what: str
     evidence: Sequence[str] = ()
     values: Mapping[str, object] = field(default_factory=dict)
     server: str = HOST
+    instead: str = ""
 
 
 Find = Callable[[Facts], Iterable[Seen]]
@@ -78,7 +82,7 @@ def of(check: Check, *servers: str) -> Find:
         for name in servers:
             if name in facts.servers:
                 for seen in check(facts, facts.servers[name]):
-                    yield Seen(seen.what, seen.evidence, seen.values, name)
+                    yield replace(seen, server=name)
 
     return find
 
@@ -120,4 +124,4 @@ def _command(facts: Facts, cause: Cause, seen: Seen) -> str:
         known["container"] = declared.containers[seen.server]
         known["data"] = contract.data_directory(declared.data_directory, seen.server)
     quoted = {name: shlex.quote(value) for name, value in known.items()}
-    return cause.mend.format(**{**quoted, **seen.values})
+    return (seen.instead or cause.mend).format(**{**quoted, **seen.values})

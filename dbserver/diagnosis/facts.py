@@ -91,12 +91,36 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Collation:
+    """An order of text whose version is another than when these indexes were made."""
+
+    name: str
+    recorded: str
+    actual: str
+    indexes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A database from inside: its extensions with their versions, the indexes in its own order of text, other orders.
+
+    `collations` are those of columns, where their version is another by now.
+    """
+
+    name: str
+    extensions: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[str, ...] = ()
+    collations: tuple[Collation, ...] = ()
+
+
+@dataclass(frozen=True)
 class Postgres:
     """A PostgreSQL server from inside. Times are seconds since 1970, `asked` and `answered` by this machine's clock.
 
     `archive_failures` are 0 after a success. `collations` are databases whose indexes on text were made under another
     version of the system's collations: name, that version, the one there is. `crashed_seconds` is since
-    when the server runs after one of its processes was killed, None where none was since its start.
+    when the server runs after one of its processes was killed, None where none was since its start. `available` is
+    extension -> the version that the image brings, `inside` are the databases that let the administrator in.
     """
 
     version: str
@@ -120,6 +144,9 @@ class Postgres:
     slots: tuple[tuple[str, int], ...]
     collations: tuple[tuple[str, str, str], ...]
     crashed_seconds: float | None
+    libraries: tuple[str, ...] = ()
+    available: Mapping[str, str] = field(default_factory=dict)
+    inside: tuple[Inside, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,9 @@ STARTING = re.compile(
     r"the database system is (?:starting up|in recovery|shutting down|not (?:yet )?accepting connections)"
 )
 
+# Which roles and databases there are, where clients come as somebody that no application is.
+KNOWN = "./scripts/dbserver list --stack {stack}"
+
 Inside = Callable[[Facts, Postgres], Iterator[Seen]]
 
 
@@ -54,11 +57,11 @@ def inside(check: Inside) -> Find:
 
 
 def application_of(facts: Facts, role: str = "", database: str = "") -> str:
-    """Return the declared application of a role or a database, else a placeholder."""
+    """Return the declared application of a role or a database, empty where there is none."""
     for name, (its_database, its_role) in facts.declared.applications.items():
         if role == its_role or database == its_database:
             return name
-    return "APPLICATION"
+    return ""
 
 
 def said(pattern: re.Pattern[str], words: str) -> Check:
@@ -69,8 +72,11 @@ def said(pattern: re.Pattern[str], words: str) -> Check:
         hits = [(line, match) for line in served if (match := pattern.search(line))]
         for name in dict.fromkeys(match[match.lastindex or 0] for _, match in hits):
             lines = [line for line, match in hits if match[match.lastindex or 0] == name]
-            values = {"application": application_of(facts, name, name)}
-            yield Seen(f"{words.format(name)}, {len(lines)} times in the last ten minutes", lines[-2:], values)
+            what, application = (
+                f"{words.format(name)}, {len(lines)} times in the last ten minutes",
+                application_of(facts, name, name),
+            )
+            yield Seen(what, lines[-2:], {"application": application}, instead="" if application else KNOWN)
 
     return check
 
@@ -126,7 +132,9 @@ def _closed(facts: Facts, found: Postgres) -> Iterator[Seen]:
 def _expired(facts: Facts, found: Postgres) -> Iterator[Seen]:
     for role in found.roles:
         if role.expired:
-            what = f"the password of role {role.name} ({application_of(facts, role.name)}) has expired"
+            what = (
+                f"the password of role {role.name} ({application_of(facts, role.name) or 'no application'}) has expired"
+            )
             yield Seen(what, (), {"role": in_double_quotes(identifier(role.name))})
 
 
@@ -162,12 +170,6 @@ def _slots(_: Facts, found: Postgres) -> Iterator[Seen]:
         if kept > SLOT_BYTES:
             values = {"slot": in_double_quotes(name)}
             yield Seen(f"replication slot {name} is used by nobody and keeps {size(kept)} of the log", (), values)
-
-
-def _collations(_: Facts, found: Postgres) -> Iterator[Seen]:
-    for name, recorded, actual in found.collations:
-        what = f"the indexes of database {name} were made under collation version {recorded}, the image has {actual}"
-        yield Seen(what, (), {"name": in_double_quotes(name), "database": in_double_quotes(identifier(name))})
 
 
 DENIED = "./scripts/dbserver env {application} --stack {stack}"
@@ -239,9 +241,4 @@ CAUSES = (
     Cause("replication-slot", "", "postgres", WARNING,
           "A replication slot that nobody uses keeps the server's log until the disk is full.",
           f"{PSQL} \"SELECT pg_drop_replication_slot('{{slot}}')\"", inside(_slots)),
-    Cause("collation-version", "", "postgres", WARNING,
-          "The image's base system brought other collations: indexes on text may miss rows, and unique ones may take"
-          " doubles, until they are made again. Nobody can write to a table meanwhile.",
-          'docker exec {container} reindexdb -U {admin} --dbname "{name}"'
-          f' && {PSQL} "ALTER DATABASE {{database}} REFRESH COLLATION VERSION"', inside(_collations)),
 )  # fmt: skip

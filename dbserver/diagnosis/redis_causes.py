@@ -68,14 +68,19 @@ def _wrong_password(facts: Facts, found: Redis) -> Iterator[Seen]:
     entries = [each for each in found.denied if each.reason == "auth" and each.seconds < DENIED_SECONDS]
     for user in dict.fromkeys(each.user for each in entries):
         lines = [_denied(each) for each in entries if each.user == user]
-        name = user if user in facts.declared.applications else "APPLICATION"
-        yield Seen(f"clients come with a wrong password or an unknown user: {user}", lines, {"application": name})
+        instead = "" if user in facts.declared.applications else CONNECTED
+        yield Seen(
+            f"clients come with a wrong password or an unknown user: {user}",
+            lines,
+            {"application": user},
+            instead=instead,
+        )
 
 
 def _no_password(_: Facts, found: Redis) -> Iterator[Seen]:
     lines = [_denied(each) for each in _commands(found) if each.user == "default"]
     if lines:
-        yield Seen("clients come without a password and are refused (NOPERM)", lines, {"application": "APPLICATION"})
+        yield Seen("clients come without a password and are refused (NOPERM)", lines, instead=CONNECTED)
 
 
 def _forbidden(said: str, is_meant: Callable[[Denied], bool]) -> Find:
@@ -86,9 +91,10 @@ def _forbidden(said: str, is_meant: Callable[[Denied], bool]) -> Find:
         for user in dict.fromkeys(each.user for each in entries if each.user != "default"):
             own = [each for each in entries if each.user == user]
             subjects = ", ".join(dict.fromkeys(each.subject for each in own[:SUBJECTS]))
-            values = {"application": user if user in known else "APPLICATION"}
-            values["index"] = str(known.index(user)) if user in known else "NUMBER"
-            yield Seen(f"{user} is refused {said}: {subjects}", [_denied(each) for each in own], values)
+            values = {"application": user, "index": known.index(user) if user in known else ""}
+            instead = "" if user in known else CONNECTED
+            lines = [_denied(each) for each in own]
+            yield Seen(f"{user} is refused {said}: {subjects}", lines, values, instead=instead)
 
     return inside(look)
 
@@ -141,6 +147,8 @@ def _settings(_: Facts, found: Redis) -> Iterator[Seen]:
 
 LIBRARIES = "redis-libraries.md"
 PREFIXES = "./scripts/dbserver info {application} --stack {stack} --field redis_prefixes"
+# Which containers' clients there are, where nobody knows whose they are.
+CONNECTED = "./scripts/dbserver connections --stack {stack}"
 ENV = "./scripts/dbserver env {application} --stack {stack}"
 
 CAUSES = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dbserver.diagnosis.cause import FAULT, LOCKED, PSQL, SET, START, WARNING, Cause, Seen, in_double_quotes, of
 from dbserver.diagnosis.facts import Facts, Postgres, Server, Session
 from dbserver.diagnosis.postgres_causes import application_of, inside
-from dbserver.postgres.sql import literal
+from dbserver.postgres.sql import identifier, literal
 from dbserver.units import duration
 
 # A pool of the next colour needs about that much at once.
@@ -35,11 +35,12 @@ def _users(found: Postgres) -> list[str]:
     return [f"role {name}: {count} connections" for name, count in held.most_common(4)]
 
 
-def _exhausted(_: Facts, server: Server) -> Iterator[Seen]:
+def _exhausted(facts: Facts, server: Server) -> Iterator[Seen]:
     found = server.postgres
     lines = [line for line in server.log if REFUSED.search(line)]
     if REFUSED.search(server.refusal):
-        yield Seen("every connection is taken, the administrator's too", [server.refusal], {"more": "NUMBER"})
+        more = facts.declared.max_connections * 3 // 2
+        yield Seen("every connection is taken, the administrator's too", [server.refusal], {"more": more})
     elif found and (found.used >= _room(found) or lines):
         refused = f"; {len(lines)} were refused in the last ten minutes" if lines else ""
         what = f"{found.used} of {_room(found)} connections are taken{refused}"
@@ -57,12 +58,13 @@ def _at_limit(facts: Facts, server: Server) -> Iterator[Seen]:
         lines = [line for line in server.log if (match := ROLE_REFUSED.search(line)) and match[1] == role.name]
         if role.limit > 0 and (role.connections >= role.limit or lines):
             name = application_of(facts, role.name)
-            known = list(facts.declared.applications)
-            what = f"application {name} holds {role.connections} of the {role.limit} connections of role {role.name}"
+            who = f"application {name} holds" if name else "somebody who is no declared application holds"
+            what = f"{who} {role.connections} of the {role.limit} connections of role {role.name}"
             refused = f"; {len(lines)} were refused in the last ten minutes" if lines else ""
             # The limit is both colours' pools: as the size of one it doubles them, or more with several instances.
-            values = {"index": known.index(name) if name in known else "NUMBER", "more": role.limit}
-            yield Seen(what + refused, lines[-2:], values)
+            values = {"index": list(facts.declared.applications).index(name) if name else "", "more": role.limit}
+            values |= {"role": in_double_quotes(identifier(role.name)), "limit": 2 * role.limit}
+            yield Seen(what + refused, lines[-2:], values, instead="" if name else WIDER)
 
 
 def _idle(_: Facts, found: Postgres) -> Iterator[Seen]:
@@ -128,6 +130,7 @@ def _crashed(_: Facts, server: Server) -> Iterator[Seen]:
 
 
 MOST_LOCKS = "SELECT pid FROM pg_locks WHERE pid IS NOT NULL GROUP BY pid ORDER BY count(*) DESC LIMIT 1"
+WIDER = f'{PSQL} "ALTER ROLE {{role}} CONNECTION LIMIT {{limit}}"'
 END = f'{PSQL} "SELECT pg_terminate_backend({{pid}})"'
 MORE = f"{SET} 'db-server:postgres.maxConnections' {{more}} && {START}"
 

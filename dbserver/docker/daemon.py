@@ -1,11 +1,14 @@
 """The Docker daemon itself: whether it can be used, what is in the way, and whom it lets in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbserver import execute
-from dbserver.errors import CommandError
+from dbserver.errors import CommandError, NotRunningError
 
-ANSWER_SECONDS = 10
+# A question that is answered at once has so long; then the daemon's version is asked, for which even a busy one needs
+# little; only if that comes is the question asked again, with patience. Both together are what one that hangs costs.
+AT_ONCE_SECONDS, ANSWER_SECONDS, PATIENT_SECONDS = 0.4, 1.5, 30
 NOT_FOUND, NO_ANSWER = 127, 124
 # The first that drops what a neighbour sends to a port published on 127.0.0.1, or to its container (moby#49325).
 KEEPING_NEIGHBOURS_OUT = 28
@@ -31,6 +34,18 @@ def look() -> Daemon:
     if done.succeeded:
         return Daemon(version=done.stdout.strip())
     return Daemon("denied" if "permission denied" in done.output.lower() else "down", done.output)
+
+
+def answer(argv: Sequence[str]) -> execute.Finished:
+    """Return how a question to the daemon ended. Raises NotRunningError within two seconds where the daemon hangs."""
+    try:
+        return execute.run(argv, check=False, timeout=AT_ONCE_SECONDS)
+    except CommandError as fault:
+        if fault.exit_status != NO_ANSWER:
+            raise
+    if look().fault == "silent":
+        raise NotRunningError("the Docker daemon runs, but does not answer", "./scripts/dbserver doctor")
+    return execute.run(argv, check=False, timeout=PATIENT_SECONDS)
 
 
 def letting_neighbours_in(version: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbserver import contract, execute
+from dbserver.docker import daemon
 from dbserver.errors import DbServerError, UsageError
 
 PULL_SECONDS = 900
@@ -60,7 +61,7 @@ def local(names: Sequence[str]) -> dict[str, Local]:
 
 def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what Docker tells of these images, of those that are on this machine."""
-    shown = execute.run(["docker", "image", "inspect", *names], check=False, timeout=30)
+    shown = daemon.answer(["docker", "image", "inspect", *names])
     return list(json.loads(shown.stdout or "[]"))
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from dbserver import contract, declared, engine, stack_file
+from dbserver import contract, declared, engine, passphrase, stack_file
 from dbserver.backups.store import TIME
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.offsite import copies, journal
 from dbserver.offsite.copying import Item
 
 SUBJECT = "server.setup"
-PASSPHRASE, PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
+PASSPHRASE, PASSPHRASE_FILE = passphrase.VARIABLE, passphrase.FILE_VARIABLE
 ASIDE = ".before-rescue"
 
 

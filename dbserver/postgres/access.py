@@ -75,7 +75,7 @@ def grant(access: Access) -> str:
             f"\\connect {literal(application.database).strip()}\n",
             QUIET,
             own_public(application.role),
-            *(create_extension(name) for name in access.extensions),
+            *(_extension(name, application.role) for name in access.extensions),
         ]
     )
 
@@ -129,6 +129,17 @@ def drop(application: Application) -> str:
         f"DROP ROLE IF EXISTS {identifier(application.role)};\n"
         f"{registry.forget(application)}"
     )
+
+
+def _extension(name: str, role: str) -> str:
+    """A trusted one is the role's own, which may then alter, update and drop it; others stay the administrator's."""
+    trusted = (
+        "EXISTS (SELECT FROM pg_available_extension_versions v JOIN pg_available_extensions a"
+        f" ON a.name = v.name AND a.default_version = v.version WHERE v.name = {literal(name)}"
+        " AND to_jsonb(v) ->> 'trusted' = 'true')"
+    )
+    become = f"\\if :trusted\nSET ROLE {identifier(role)};\n\\endif\n"
+    return f"SELECT {trusted} AS trusted \\gset\n{become}{create_extension(name)}RESET ROLE;\n"
 
 
 def _adopt_or_refuse(access: Access) -> str:

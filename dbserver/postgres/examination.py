@@ -1,14 +1,16 @@
-"""PostgreSQL from inside: everything that doctor judges by, in one query."""
+"""PostgreSQL from inside: everything that doctor judges by, in one query, and one in each database."""
 
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dbserver import contract, execute
-from dbserver.diagnosis.facts import Database, Postgres, Prepared, Role, Session
+from dbserver.diagnosis.facts import Collation, Database, Inside, Postgres, Prepared, Role, Session
 from dbserver.errors import CommandError
-from dbserver.postgres import commands
+from dbserver.postgres import commands, settings
+from dbserver.postgres.server import Server
 from dbserver.postgres.sql import literal
 
 EXAMINE_SECONDS = 15
@@ -100,6 +102,25 @@ COLLATIONS = _rows(
     {"name": "d.datname", "recorded": "d.datcollversion", "actual": f"coalesce({ACTUAL}, 'none')"},
     f"pg_database d WHERE d.datallowconn AND d.datcollversion <> coalesce({ACTUAL}, 'none')",
 )
+# Of user's indexes, whose numbers begin there, those in an order of text: the database's own, or another collation's.
+FIRST_OWN = 16384
+DATABASES_OWN = 100
+INDEXES = (
+    "(SELECT coalesce(jsonb_agg(i.indexrelid::regclass::text), '[]') FROM pg_index i"
+    f" WHERE i.indexrelid >= {FIRST_OWN} AND {{collation}} = ANY (i.indcollation))"
+)
+NOW = "coalesce(pg_collation_actual_version(c.oid), 'none')"
+USED = f"SELECT unnest(i.indcollation) FROM pg_index i WHERE i.indexrelid >= {FIRST_OWN}"
+INSIDE = (
+    "SELECT jsonb_build_object('extensions',"
+    " (SELECT coalesce(jsonb_agg(jsonb_build_array(extname, extversion)), '[]') FROM pg_extension),"
+    f" 'indexes', {INDEXES.format(collation=DATABASES_OWN)},"
+    " 'collations', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', format('%I.%I', n.nspname, c.collname),"
+    f" 'recorded', c.collversion, 'actual', {NOW}, 'indexes', {INDEXES.format(collation='c.oid')})), '[]')"
+    " FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace"
+    f" WHERE c.oid IN ({USED}) AND c.collversion <> {NOW}))"
+)
+AVAILABLE = "(SELECT coalesce(json_object_agg(name, default_version), '{}') FROM pg_available_extensions)"
 NONE = literal("'[]'::json")
 FIND_COLLATIONS = (
     f"SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN {NONE}"
@@ -127,6 +148,8 @@ VALUES = {
     "slots": SLOTS,
     "collations": ":collations",
     "crashed_seconds": CRASHED,
+    "libraries": "current_setting('shared_preload_libraries')",
+    "available": AVAILABLE,
 }
 EXAMINE = (
     f"SET statement_timeout = '10s';\n{FIND_COLLATIONS}"
@@ -142,7 +165,24 @@ def examine(container: str, admin: str) -> tuple[Postgres | None, str]:
         done = execute.run(argv, stdin=EXAMINE, timeout=EXAMINE_SECONDS, check=False)
     except CommandError as fault:
         return None, fault.output
-    return (parse(done.stdout, asked, time.time()), "") if done.succeeded else (None, done.output or "nothing")
+    if not done.succeeded:
+        return None, done.output or "nothing"
+    found = parse(done.stdout, asked, time.time())
+    # Who is in template1 keeps others from making databases.
+    known = [each.name for each in found.databases if each.open and each.name != "template1"]
+    return replace(found, inside=_inside(Server(container, admin).in_each(known, INSIDE))), ""
+
+
+def _inside(told: Mapping[str, Any]) -> tuple[Inside, ...]:
+    return tuple(
+        Inside(
+            name,
+            tuple((extension, version) for extension, version in each["extensions"]),
+            tuple(each["indexes"]),
+            tuple(Collation(**{**row, "indexes": tuple(row["indexes"])}) for row in each["collations"]),
+        )
+        for name, each in told.items()
+    )
 
 
 def parse(printed: str, asked: float, answered: float) -> Postgres:
@@ -155,6 +195,7 @@ def parse(printed: str, asked: float, answered: float) -> Postgres:
         "prepared": [Prepared(**row) for row in found["prepared"]],
         "slots": [(row["name"], row["kept"]) for row in found["slots"]],
         "collations": [(row["name"], row["recorded"], row["actual"]) for row in found["collations"]],
+        "libraries": settings.libraries(found["libraries"]),
     }
     lists |= {name: found[name] for name in ("pending", "overridden", "faults")}
     return Postgres(asked=asked, answered=answered, **{**found, **{name: tuple(rows) for name, rows in lists.items()}})

@@ -125,6 +125,11 @@ def own(database: str, owner: str) -> str:
     return f"ALTER DATABASE {identifier(database)} OWNER TO {identifier(owner)};\n"
 
 
+def own_schema(name: str, owner: str) -> str:
+    """Return the statement, for the database itself, that gives a schema to its owner."""
+    return f"ALTER SCHEMA {identifier(name)} OWNER TO {identifier(owner)};\n"
+
+
 def drop_role(name: str) -> str:
     """Return the statement that drops a role that filled a database."""
     return f"DROP ROLE {identifier(name)};\n"
@@ -178,3 +183,15 @@ def settings_in_databases(stored: Sequence[Mapping[str, Any]]) -> str:
         start = of_role or f"ALTER DATABASE {database}"
         lines += [f"{start} SET {text};\n" for text in _settings(entry["settings"])]
     return "".join(lines)
+
+
+def qualified(name: str) -> str:
+    """Return the query for that name with its schema, as a JSON list: there may be several, or none."""
+    return f"""\
+WITH wanted AS (SELECT {literal(name)} AS name), known AS (
+ SELECT relnamespace AS schema FROM pg_class, wanted WHERE relname = name
+ UNION SELECT pronamespace FROM pg_proc, wanted WHERE proname = name
+ UNION SELECT typnamespace FROM pg_type, wanted WHERE typname = name)
+SELECT coalesce(json_agg(format('%I.%I', nspname, name) ORDER BY nspname), '[]')
+ FROM wanted, known JOIN pg_namespace n ON n.oid = schema;
+"""

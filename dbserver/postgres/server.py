@@ -48,6 +48,16 @@ class Server:
         except CommandError as fault:
             return execute.Finished(fault.exit_status, "", fault.output)
 
+    def in_each(self, databases: Sequence[str], question: str) -> dict[str, Any]:
+        """Return what one expression is in each of these databases, of those that tell."""
+        found: dict[str, Any] = {}
+        while databases:
+            said = self.attempt(sql.in_each(databases, question), self.admin).stdout
+            told = [json.loads(line) for line in said.splitlines()]
+            found |= {database: value for each in told for database, value in each.items()}
+            databases = databases[len(told) + 1 :]
+        return found
+
     def _asked(self, statement: str, database: str, seconds: float, *, check: bool) -> execute.Finished:
         argv = commands.psql(self.container, self.admin, database, seconds)
         deadline = time.monotonic() + FULL_SECONDS

@@ -5,9 +5,11 @@ of the memory for shared_buffers) and "Query Planning" (effective_cache_size
 as what the server may expect to find cached).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from dbserver import contract
+from dbserver.postgres import log
+from dbserver.postgres.sql import elements
 
 MIB = 1024 * 1024
 HBA_FILE = "pg_hba.conf"
@@ -47,6 +49,13 @@ MANAGED = {
     "unix_socket_directories": "operations come in through the socket",
 }
 
+# Extensions that do nothing until the library of the same name is among `shared_preload_libraries`.
+PRELOADED = frozenset((
+    "citus", "pg_cron", "pg_net", "pg_squeeze", "pg_stat_kcache", "pg_stat_monitor", "pg_stat_statements",
+    "pg_wait_sampling", "pgaudit", "pglogical", "timescaledb",
+))  # fmt: skip
+PRELOAD = "shared_preload_libraries"
+
 # What PostgreSQL 17 and 18 take at a start only, for where no server tells it (pg_settings, context `postmaster`).
 RESTARTING = frozenset((
     "archive_mode", "autovacuum_freeze_max_age", "autovacuum_max_workers", "autovacuum_multixact_freeze_max_age",
@@ -82,6 +91,7 @@ def derived(memory: int, max_connections: int | None) -> dict[str, str]:
         "password_encryption": "scram-sha-256",
         **VANISHED,
         **LOGGING_IN,
+        **log.NAMED,
     }
 
 
@@ -149,3 +159,13 @@ def render_hba(admin: str, gateways: Sequence[str], *, outside: bool = False) ->
         "host all all all reject",
     ]
     return "\n".join(lines) + "\n"
+
+
+def libraries(preloaded: str) -> list[str]:
+    """Return the names of the libraries that a value of `shared_preload_libraries` loads."""
+    return [name.rpartition("/")[2] for name in elements(preloaded) if name]
+
+
+def without_library(extensions: Iterable[str], preloaded: Collection[str]) -> list[str]:
+    """Return those of these extensions whose library has to be preloaded and is not."""
+    return sorted({*extensions} & PRELOADED - {*preloaded})

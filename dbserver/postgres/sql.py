@@ -177,10 +177,10 @@ def usage(databases: Sequence[str]) -> str:
     )
 
 
-def extensions(databases: Sequence[str]) -> str:
-    """Return the script for psql that prints database -> extensions, an object a line.
+def in_each(databases: Sequence[str], question: str) -> str:
+    """Return the script for psql that prints database -> what one expression is there, an object a line.
 
     psql ends at the first database that does not let it in, whatever is set.
     """
-    asked = f"SELECT json_build_object(current_database(), ({INSTALLED}));\n"
+    asked = f"SELECT jsonb_build_object(current_database(), ({question}));\n"
     return "".join(f"\\connect {literal(name).strip()}\n{asked}" for name in databases)

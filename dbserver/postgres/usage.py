@@ -22,10 +22,8 @@ SELECT coalesce(json_agg(json_build_array(datname, size) ORDER BY size DESC, dat
  FROM (SELECT datname, pg_database_size(oid) AS size FROM pg_database
    WHERE datname NOT IN ('template0', 'template1')) d WHERE size IS NOT NULL;
 \\connect :USER
-SELECT to_regclass('dbserver.database') IS NOT NULL AS known \\gset
-\\if :known
 """
-QUESTION += swap.registered() + "\\endif\n"
+QUESTION += swap.registered_if_any()
 
 
 def ask(container: str, admin: str) -> list[str]:

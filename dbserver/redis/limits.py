@@ -96,8 +96,12 @@ def enough_clients(memory: int) -> int:
 
 def faults(memory: int, persistence: str, declared: Mapping[str, str]) -> list[str]:
     """Return what is wrong with declared settings, each with its name."""
-    unread = [f"{name}: {reason}" for name, text in declared.items() if (reason := _unreadable(name, text))]
-    return unread or list(_judged(derived(memory, persistence, declared), memory))
+    return unreadable(declared) or list(_judged(derived(memory, persistence, declared), memory))
+
+
+def unreadable(declared: Mapping[str, str]) -> list[str]:
+    """Return the settings that say nothing, each with its name and why."""
+    return [f"{name}: {text!r} {reason}" for name, text in declared.items() if (reason := _unreadable(name, text))]
 
 
 def _judged(found: Limits, memory: int) -> Iterator[str]:
@@ -106,7 +110,7 @@ def _judged(found: Limits, memory: int) -> Iterator[str]:
         both = f"{size(found.maxmemory)} and maxmemory-clients {size(found.clients)}"
         yield f"maxmemory: {both} should be at least 1 MB each, and together at most {room}"
     elif found.clients < MIB:
-        yield "maxmemory-clients: should be at least 1m"
+        yield f"maxmemory-clients: {size(found.clients)} should be at least 1 MB"
     if not MIB <= found.value <= min(found.query, found.clients, LARGEST_VALUE):
         yield (
             f"proto-max-bulk-len: {size(found.value)} should be at least 1 MB, and at most client-query-buffer-limit"
@@ -119,8 +123,9 @@ def _judged(found: Limits, memory: int) -> Iterator[str]:
         )
     if not enough_clients(found.clients) <= found.maxclients <= MOST_CLIENTS:
         yield (
-            f"maxclients: should be from {enough_clients(found.clients)} to {MOST_CLIENTS}: with less, connections that"
-            f" do nothing lock everybody out before maxmemory-clients {size(found.clients)} ends them"
+            f"maxclients: {found.maxclients} should be from {enough_clients(found.clients)} to {MOST_CLIENTS}:"
+            f" with less, connections that do nothing lock everybody out before"
+            f" maxmemory-clients {size(found.clients)} ends them"
         )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class ApplicationInfo:
     """One application as the server has it. `size_bytes` is its database's size on disk.
 
-    `extensions` are those in its database, None where that lets nobody in. Its keys in Redis begin with one of
-    `redis_prefixes`; the first is `redis_prefix` too.
+    `extensions` are those in its database, None where that lets nobody in. `kept` are the databases that its restores
+    have replaced, the oldest first. Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix`
+    too.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ApplicationInfo:
     redis_database: int
     redis_prefixes: tuple[str, ...] = ()
     extensions: tuple[str, ...] | None = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class BackedUp:
-    """What was backed up, and where it is; `failed` is what was not."""
+    """What was backed up, and where it is; `failed` is what was not.
+
+    `removed` are databases that a restore had replaced, kept for long enough.
+    """
 
     stack: str
     directory: str
     backups: tuple[BackupInfo, ...]
     failed: tuple[Failure, ...] = ()
+    removed: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -116,9 +120,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Restored:
-    """A database restored. `kept` is the name of the one before, `away_seconds` how long its clients got no answer.
+    """A database restored. `kept` is the name of the one before, `away_seconds` how long the swap let nobody in.
 
-    `losses` are what the replaced database holds and the backup did not.
+    `losses` are what the replaced database holds and the backup did not. `unknown` is why nobody can tell: one of its
+    tables cannot be read. `removed` are databases that earlier restores had replaced, kept for long enough.
     """
 
     stack: str
@@ -130,6 +135,8 @@ class Restored:
     seconds: float
     rows: int
     losses: tuple[Loss, ...]
+    unknown: str = ""
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

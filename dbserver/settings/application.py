@@ -1,20 +1,24 @@
 """An application's entry in the configuration, and what the entries may not share."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from dbserver.applications import Budget, default_database, overlapping_prefixes
+from dbserver.settings.faults import Findings
 from dbserver.settings.types import (
     ApplicationName,
     ExtensionName,
     PasswordText,
-    RedisChannels,
+    RedisChannel,
     RedisPrefixes,
     RoleName,
     Section,
     SettingName,
     SettingValue,
+    between,
 )
 
 RESERVED_DATABASES = ("postgres", "template0", "template1")
@@ -35,16 +39,16 @@ class Application(Section):
     name: ApplicationName
     database: RoleName | None = None
     role: RoleName | None = None
-    pool_size: int = Field(default=10, ge=1, le=1000)
-    instances_per_colour: int = Field(default=1, ge=1, le=100)
+    pool_size: Annotated[int, between(1, 1000)] = 10
+    instances_per_colour: Annotated[int, between(1, 100)] = 1
     extensions: list[ExtensionName] = Field(default_factory=list)
     settings: dict[SettingName, SettingValue] = Field(default_factory=dict)
     password: PasswordText | None = None
-    password_version: int = Field(default=1, ge=1)
+    password_version: Annotated[int, between(1)] = 1
     keep_password: bool = False
-    redis_database: int = Field(default=0, ge=0, le=15)
+    redis_database: Annotated[int, between(0, 15)] = 0
     redis_prefix: RedisPrefixes | None = None
-    redis_channels: RedisChannels = Field(default_factory=list)
+    redis_channels: list[RedisChannel] = Field(default_factory=list)
     redis_scan: bool = False
 
     _settings_written_once = field_validator("settings")(written_once)
@@ -65,37 +69,69 @@ class Application(Section):
         return tuple(self.redis_prefix or [f"{self.name}:"])
 
 
-def application_faults(entries: Sequence[Application], *, admin: str, budget: Budget, access: str) -> list[str]:
-    """Return every fault between the entries, and between them and the servers."""
-    faults = _twice("name", (entry.name for entry in entries))
-    faults += _twice("database", (entry.database_name for entry in entries))
-    faults += _twice("role", (entry.role_name for entry in entries))
-    for number, entry in enumerate(entries):
-        faults += [f"applications.{number}.{fault}" for fault in _entry_faults(entry, admin, access)]
+@dataclass(frozen=True)
+class Known:
+    """What of an entry can be judged beside others: empty is what is faulty by itself."""
+
+    path: str
+    entry: Application
+    name: str
+    database: str
+    role: str
+    prefixes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, number: int, entry: Application, found: Findings) -> "Known":
+        """Return what is known of an entry by its number."""
+        path = f"applications.{number}"
+        faulty = {key for key in ("name", "database", "role", "redisPrefix") if found.touch(f"{path}.{key}")}
+        name = "" if "name" in faulty else entry.name
+        database = "" if "database" in faulty or not (name or entry.database) else entry.database_name
+        role = "" if "role" in faulty or not (database or entry.role) else entry.role_name
+        prefixes = () if "redisPrefix" in faulty or not (name or entry.redis_prefix) else entry.prefixes
+        return cls(path, entry, name, database, role, prefixes)
+
+
+def application_faults(entries: Sequence[Known], *, admin: str, budget: Budget | None, access: str) -> list[str]:
+    """Return every fault between the entries, and between them and the servers; of what is unknown there is none."""
+    faults = _twice("name", ((entry.path, entry.name) for entry in entries))
+    faults += _twice("database", ((entry.path, entry.database) for entry in entries))
+    faults += _twice("role", ((entry.path, entry.role) for entry in entries))
+    for entry in entries:
+        faults += [f"{entry.path}.{fault}" for fault in _entry_faults(entry, admin, access)]
     if access == "password":
-        faults += overlapping_prefixes((entry.name, prefix) for entry in entries for prefix in entry.prefixes)
-    return faults + ([budget.fault()] if entries and budget.fault() else [])
+        faults += overlapping_prefixes(
+            (entry.name or entry.path, prefix) for entry in entries for prefix in entry.prefixes
+        )
+    return faults + ([budget.fault()] if budget and budget.applications and budget.fault() else [])
 
 
-def _twice(key: str, values: Iterable[str]) -> list[str]:
-    found = list(values)
-    return [f"applications: {key} {value} is used twice" for value in sorted({v for v in found if found.count(v) > 1})]
+def _twice(key: str, values: Iterable[tuple[str, str]]) -> list[str]:
+    places: dict[str, list[str]] = {}
+    for path, value in values:
+        places.setdefault(value, []).append(path)
+    return [
+        f"applications: {key} {value} is used twice: {', '.join(paths)}"
+        for value, paths in sorted(places.items())
+        if value and len(paths) > 1
+    ]
 
 
-def _entry_faults(entry: Application, admin: str, access: str) -> list[str]:
-    faults = []
-    if entry.database_name in (*RESERVED_DATABASES, admin):
-        faults.append(f"database: {entry.database_name} is the server's own")
-    if not entry.database_name[0].isalpha() and entry.database is None:
-        faults.append(f"database: {entry.name} begins with a digit; give database and role names of their own")
-    if entry.role_name in (admin, *RESERVED_ROLES) or entry.role_name.startswith("pg_"):
-        faults.append(f"role: {entry.role_name} is the server's own")
-    if entry.name in (admin, "default"):
-        faults.append(f"name: {entry.name} is the name of Redis's own user or of the administrator")
+def _entry_faults(known: Known, admin: str, access: str) -> list[str]:
+    entry, faults = known.entry, []
+    if known.database and known.database in (*RESERVED_DATABASES, admin):
+        faults.append(f"database: {known.database} is the server's own")
+    if known.database and not known.database[0].isalpha() and entry.database is None:
+        faults.append(f"database: {known.name} begins with a digit; give database and role names of their own")
+    if known.role and (known.role in (admin, *RESERVED_ROLES) or known.role.startswith("pg_")):
+        faults.append(f"role: {known.role} is the server's own")
+    if known.name and known.name in (admin, "default"):
+        faults.append(f"name: {known.name} is the name of Redis's own user or of the administrator")
     if entry.password is not None and entry.keep_password:
         faults.append("keepPassword: a password is given as well; leave one of them out")
     if entry.redis_database and access == "password":
         faults.append(
-            "redisDatabase: with redis.access password an application is fenced by its prefix, not by a number"
+            f"redisDatabase: {entry.redis_database} is given, but with redis.access password an application is fenced"
+            " by its prefix, not by a number"
         )
     return faults

@@ -6,6 +6,7 @@ from typing import Any
 
 from dbserver import contract
 from dbserver.errors import UsageError
+from dbserver.settings import faults as words
 from dbserver.settings import model
 
 # These are objects; every other value is used as it was typed.
@@ -43,18 +44,20 @@ def faults(content: Any) -> list[str]:
     if not isinstance(content, dict):
         return [] if content is None else ["is no mapping of keys"]
     config = content.get(CONFIG)
-    found = [f"{key}: unknown key" for key in content if key not in (CONFIG, *BESIDES)]
+    known = (CONFIG, *BESIDES)
+    found = [f"{key}: {words.unknown(str(key), known)}" for key in content if key not in known]
     if not isinstance(config, dict | None):
         return [*found, f"{CONFIG}: is no mapping of keys"]
     named = {str(key).partition(":")[::2]: value for key, value in (config or {}).items()}
-    found += [f"{CONFIG}.{of}{':' if key else ''}{key}: unknown key" for of, key in named if _unknown(of, key)]
+    found += [_unknown(of, key) for of, key in named if not key or of not in (contract.PROJECT, *OTHERS)]
     values = {key: _as_text(key, value) for (of, key), value in named.items() if of == contract.PROJECT and key}
     encrypted = tuple(f"{path}{end}" for path in _encrypted(values) for end in ".:")
     return found + [fault for fault in model.faults(_readable(values)) if not fault.startswith(encrypted)]
 
 
-def _unknown(of: str, key: str) -> bool:
-    return not key or of not in (contract.PROJECT, *OTHERS)
+def _unknown(of: str, key: str) -> str:
+    reason = words.unknown(key or of, words.keys(model.Settings), f"{contract.PROJECT}:")
+    return f"{CONFIG}.{of}{':' if key else ''}{key}: {reason}"
 
 
 def _as_text(key: str, value: Any) -> Any:

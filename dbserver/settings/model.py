@@ -1,8 +1,8 @@
 """The whole configuration, typed; every fault is reported at once, each with its path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -13,7 +13,8 @@ from dbserver.backups import schedule
 from dbserver.postgres import settings as postgres_settings
 from dbserver.redis import limits as redis_limits
 from dbserver.redis import settings as redis_settings
-from dbserver.settings.application import Application, application_faults, written_once
+from dbserver.settings.application import Application, Known, application_faults, written_once
+from dbserver.settings.faults import Findings
 from dbserver.settings.offsite import Offsite
 from dbserver.settings.tls import Tls, tls_faults
 from dbserver.settings.types import (
@@ -32,10 +33,21 @@ from dbserver.settings.types import (
     Section,
     SettingName,
     SettingValue,
+    between,
+    written,
 )
 from dbserver.units import MIB, parse_bytes, parse_seconds
 
 RESERVED_ADMINS = ("public", "none", "default")
+# PostgreSQL's own settings that keep connections free, with its defaults.
+RESERVES = {"superuser_reserved_connections": "3", "reserved_connections": "0"}
+# Once for what is faulty by itself, then for what a section needs besides, then without both.
+ROUNDS = 4
+# Where a section is judged as a whole, what it is judged by.
+RELYING: Mapping[tuple[str | int, ...], tuple[str, ...]] = {
+    ("offsite",): ("offsite.url", "offsite.recipients"),
+    ("tls",): ("tls.address", "tls.certificateFile", "tls.keyFile", "tls.caFile"),
+}
 
 
 class SettingsError(Exception):
@@ -60,9 +72,9 @@ class Postgres(Section):
     container_name: DockerName = contract.DEFAULT_CONTAINER[contract.POSTGRES]
     port: Port = contract.DEFAULT_PORT[contract.POSTGRES]
     admin_user: RoleName = contract.DEFAULT_ADMIN
-    memory: Memory = Field(default=parse_bytes(contract.DEFAULT_MEMORY[contract.POSTGRES]), ge=256 * MIB)
-    max_connections: int | None = Field(default=None, ge=10, le=10000)
-    admin_reserve: int = Field(default=10, ge=1, le=1000)
+    memory: Annotated[Memory, between(256 * MIB, say=written)] = parse_bytes(contract.DEFAULT_MEMORY[contract.POSTGRES])
+    max_connections: Annotated[int, between(10, 10000)] | None = None
+    admin_reserve: Annotated[int, between(1, 1000)] = 10
     settings: dict[SettingName, SettingValue] = Field(default_factory=dict)
 
     _settings_written_once = field_validator("settings")(written_once)
@@ -79,12 +91,12 @@ class Postgres(Section):
         """The settings in the server's file: derived from the memory, then what is declared."""
         return {**postgres_settings.derived(self.memory, self.max_connections), **self.settings}
 
-    def budget(self, applications: Sequence[Application]) -> Budget:
-        """The declared connections against max_connections."""
+    def budget(self, pools: Sequence[tuple[str, int, int]]) -> Budget:
+        """The declared connections against max_connections: an application, its pool, its instances per colour."""
         effective = self.effective_settings
-        reserved = effective.get("superuser_reserved_connections", "3"), effective.get("reserved_connections", "0")
+        reserved = [effective.get(name, default) for name, default in RESERVES.items()]
         return Budget(
-            applications=tuple((entry.name, entry.pool_size, entry.instances_per_colour) for entry in applications),
+            applications=tuple(pools),
             admin_reserve=self.admin_reserve,
             superuser_reserve=sum(int(text) for text in reserved if text.isdigit()),
             max_connections=int(effective["max_connections"]),
@@ -97,7 +109,7 @@ class Redis(Section):
     image: ImageName = contract.DEFAULT_IMAGE[contract.REDIS]
     container_name: DockerName = contract.DEFAULT_CONTAINER[contract.REDIS]
     port: Port = contract.DEFAULT_PORT[contract.REDIS]
-    memory: Memory = Field(default=parse_bytes(contract.DEFAULT_MEMORY[contract.REDIS]), ge=32 * MIB)
+    memory: Annotated[Memory, between(32 * MIB, say=written)] = parse_bytes(contract.DEFAULT_MEMORY[contract.REDIS])
     eviction_policy: Literal[redis_settings.EVICTION_POLICIES] = "noeviction"  # type: ignore[valid-type]  # the policies stand in one place
     persistence: redis_settings.Persistence = "append-only"
     access: Literal["open", "password"] = "open"
@@ -107,12 +119,6 @@ class Redis(Section):
     def effective_settings(self) -> dict[str, str]:
         """The settings in the server's file: derived from the memory and from what is declared."""
         return redis_settings.derived(self.memory, self.eviction_policy, self.persistence, self.settings)
-
-    @property
-    def setting_faults(self) -> list[str]:
-        """What is wrong with the declared settings."""
-        found = redis_limits.faults(self.memory, self.persistence, self.settings)
-        return [f"redis.settings.{fault}" for fault in found]
 
 
 class Archive(Section):
@@ -146,53 +152,87 @@ class Settings(Section):
 def load(values: Mapping[str, Any]) -> Settings:
     """Return the settings; raise SettingsError with every fault and its path."""
     settings, found = _judged(values)
-    if settings:
+    if settings and not found.touch("tls", "redis.access"):
         now = datetime.now(UTC)
-        found += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
-    if settings is None or found:
-        raise SettingsError(found) from None
+        found.told += tls_faults(settings.tls, settings.redis.access, settings.postgres.settings, now)
+    if settings is None or found.told:
+        raise SettingsError(found.told) from None
     return settings
 
 
 def faults(values: Mapping[str, Any]) -> list[str]:
     """Return every fault of what is written, with its path; neither files that it names nor the time are looked at."""
-    return _judged(values)[1]
+    return _judged(values)[1].told
 
 
-def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
-    """Return the settings, if they are any, and the faults.
+def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, Findings]:
+    """Return the faults, and what is left without what is faulty by itself: that too is judged, as far as it can be."""
+    found, settings, left = Findings(), None, dict(values)
+    for _ in range(ROUNDS):
+        try:
+            settings = Settings.model_validate(left)
+            break
+        except ValidationError as invalid:
+            for error in invalid.errors(include_input=False):
+                # Where a section lacks what was taken away as faulty, it has been told.
+                tell = not found.touch(*RELYING.get(error["loc"], ()))
+                found.add(error, values, Settings, tell=tell)
+            left = found.sound(values)
+    if settings:
+        found.told += [*_clashes(settings, found), *_redis_faults(settings.redis, found)]
+        found.told += [*_archive_faults(settings, found), *_libraries_missing(settings, found)]
+        found.told += _application_faults(settings, found)
+    return settings, found
 
-    A password never stands in a message: pydantic's own text repeats inputs, so only its reasons are used.
-    """
-    found = _clashes(values)
-    try:
-        settings = Settings.model_validate(dict(values))
-    except ValidationError as invalid:
-        return None, [_fault(error) for error in invalid.errors(include_input=False)] + found
-    found += settings.redis.setting_faults
-    return settings, found + application_faults(
-        settings.applications,
-        admin=settings.postgres.admin_user,
-        budget=settings.postgres.budget(settings.applications),
+
+def _clashes(settings: Settings, found: Findings) -> Iterator[str]:
+    """Yield what two servers may not share."""
+    for key, of in (("containerName", "container_name"), ("port", "port")):
+        one, other = (f"{server}.{key}" for server in contract.SERVERS)
+        value = getattr(settings.postgres, of)
+        if value == getattr(settings.redis, of) and not found.touch(one, other):
+            yield f"{one} and {other} are the same: {value!r}"
+
+
+def _redis_faults(redis: Redis, found: Findings) -> list[str]:
+    known = not found.touch("redis.memory", "redis.persistence", "redis.settings")
+    faults = redis_limits.faults(redis.memory, redis.persistence, redis.settings) if known else ()
+    return [f"redis.settings.{fault}" for fault in faults or redis_limits.unreadable(redis.settings)]
+
+
+def _archive_faults(settings: Settings, found: Findings) -> list[str]:
+    known = settings.archive.enabled and not found.touch("archive", "postgres.settings")
+    return [f"postgres.settings.{fault}" for fault in archive.faults(settings.postgres.settings)] if known else []
+
+
+def _application_faults(settings: Settings, found: Findings) -> list[str]:
+    postgres = settings.postgres
+    entries = [Known.of(number, entry, found) for number, entry in enumerate(settings.applications)]
+    # A number that is faulty itself is not added: what is told of the sum is true in any case.
+    pools = [
+        (known.name or known.path, known.entry.pool_size, known.entry.instances_per_colour)
+        for known in entries
+        if not found.touch(f"{known.path}.poolSize", f"{known.path}.instancesPerColour")
+    ]
+    limits = ["maxConnections", "adminReserve", *(f"settings.{name}" for name in RESERVES)]
+    limits += ["memory"] if postgres.max_connections is None else []
+    return application_faults(
+        entries,
+        admin="" if found.touch("postgres.adminUser") else postgres.admin_user,
+        budget=None if found.touch(*(f"postgres.{key}" for key in limits)) else postgres.budget(pools),
         access=settings.redis.access,
     )
 
 
-def _clashes(values: Mapping[str, Any]) -> list[str]:
-    """Return what two sections may not share; judged on the raw values, so that no other fault hides it."""
-    faults = []
-    for key, default in (("containerName", contract.DEFAULT_CONTAINER), ("port", contract.DEFAULT_PORT)):
-        both = [_raw(values.get(server), key, default[server]) for server in contract.SERVERS]
-        if both[0] == both[1]:
-            faults.append(f"postgres.{key} and redis.{key} are the same: {both[0]!r}"[:200])
-    return faults
-
-
-def _raw(section: object, key: str, default: object) -> object:
-    return section.get(key, default) if isinstance(section, dict) else default
-
-
-def _fault(error: Any) -> str:
-    path = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
-    return f"{path}: {reason}" if path else reason
+def _libraries_missing(settings: Settings, found: Findings) -> list[str]:
+    """Return the extensions of entries whose library the server would not load, with the setting to write."""
+    if found.touch("postgres.settings"):
+        return []
+    loaded = postgres_settings.libraries(settings.postgres.settings.get(postgres_settings.PRELOAD, ""))
+    return [
+        f"applications.{number}.extensions: {name} needs its library from the server's start on:"
+        f" postgres.settings.{postgres_settings.PRELOAD}: {','.join([*loaded, name])}"
+        for number, entry in enumerate(settings.applications)
+        if not found.touch(f"applications.{number}.extensions")
+        for name in postgres_settings.without_library(entry.extensions, loaded)
+    ]

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from dbserver.backups.retention import MINIMUM
 from dbserver.offsite import place
-from dbserver.settings.types import HostPath, Period, Recipient, Section
+from dbserver.settings.types import HostPath, Period, Recipient, Section, between, spelled
 from dbserver.units import parse_bytes
 
 
@@ -24,9 +24,11 @@ def _bandwidth(value: object) -> object:
 
 
 Url = Annotated[str, AfterValidator(_url)]
-Bandwidth = Annotated[int, BeforeValidator(_bandwidth), Field(ge=0)]
-Endpoint = Annotated[str, Field(pattern=r"^(https?://[^\s/@?#]+/?)?$")]
-Count = Annotated[int, Field(ge=0)]
+Bandwidth = Annotated[int, BeforeValidator(_bandwidth)]
+Endpoint = Annotated[
+    str, spelled(r"(https?://[^\s/@?#]+/?)?", "https://host or https://host:port, with nothing before or behind")
+]
+Count = Annotated[int, between(0)]
 
 
 class Keep(Section):
@@ -38,7 +40,7 @@ class Keep(Section):
     weekly: Count = 0
     monthly: Count = 0
     yearly: Count = 0
-    minimum: int = Field(default=MINIMUM, ge=1)
+    minimum: Annotated[int, between(1)] = MINIMUM
 
 
 class Offsite(Section):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dbserver import contract
 from dbserver.postgres import settings as postgres_settings
-from dbserver.settings.types import Section
+from dbserver.settings.types import Section, spelled
 
 if TYPE_CHECKING:
     from dbserver.certificates import Pair
@@ -38,8 +38,11 @@ def _outside(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_outside)]
 LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-HostName = Annotated[str, Field(pattern=rf"^{LABEL}(\.{LABEL})*$", max_length=253)]
-FilePath = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*[^\x00-\x1f/]$")]
+HostName = Annotated[
+    str,
+    spelled(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*", "a host's name: labels of letters, digits and -, joined by dots"),
+]
+FilePath = Annotated[str, spelled(r"[^\x00-\x1f]*[^\x00-\x1f/]", "a file's path without control characters")]
 Server = Literal["postgres", "redis"]
 
 

@@ -6,10 +6,9 @@ from tests.support import interrupted
 from tests.support.shop import as_role, backed_up, forget_kept, restored
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.full  # a minute and a half: verbs are killed at their steps
-
 EVERY = {"backup": 10, "restore": 24, "rollback": 6}
 MOST = 200
+IN_THE_SWAP = "pg_terminate_backend(pid)"
 OLD, NEW = ["1001", "1"], ["1000", "0"]
 SINCE = "INSERT INTO item (name, price) VALUES ('written since', 1)"
 
@@ -24,6 +23,37 @@ def assert_nothing_left(stack: Stack) -> None:
     interrupted.assert_quiet(stack)
     assert interrupted.left_in_the_server(stack) == []
     assert interrupted.left_in_the_directory(stack) == []
+
+
+def test_a_backup_that_is_killed_just_before_it_is_one_is_none(shop: Stack) -> None:
+    before = interrupted.made(shop)
+    assert interrupted.killed(shop, "os.rename", "backup", "shop").code < 0
+    interrupted.assert_quiet(shop)
+    assert interrupted.made(shop) == before
+    assert len(interrupted.left_in_the_directory(shop)) == 1
+    backed_up(shop)
+    assert_nothing_left(shop)
+
+
+@pytest.mark.parametrize("verb", ["restore", "rollback"])
+def test_a_verb_that_is_killed_in_its_swap_leaves_one_whole_database_and_goes_on(shop: Stack, verb: str) -> None:
+    as_role(shop, "DELETE FROM item WHERE name = 'written since'")
+    backup = backed_up(shop)
+    as_role(shop, SINCE)
+    if verb == "rollback":
+        restored(shop, backup)
+    argv = ("restore", "shop", backup) if verb == "restore" else ("rollback", "shop")
+    done = interrupted.killed(shop, IN_THE_SWAP, *argv, "--confirm", "shop")
+    assert done.code < 0, done.text
+    shop.until(lambda: not interrupted.programs(shop, "psql"), 30, what="the end of what the command left")
+    interrupted.assert_quiet(shop)
+    found = live(shop)
+    assert found in (OLD, NEW), done.text
+    shop.script("dbserver", *argv, "--confirm", "shop").ok()
+    assert live(shop) == (NEW if verb == "restore" or found == OLD else OLD)
+    assert_nothing_left(shop)
+    as_role(shop, "DELETE FROM item WHERE name = 'written since'")
+    forget_kept(shop)
 
 
 def each_step(every: int) -> range:
@@ -89,6 +119,7 @@ def rollback_killed(stack: Stack, every: int) -> int:
 VERBS = {"backup": backup_killed, "restore": restore_killed, "rollback": rollback_killed}
 
 
+@pytest.mark.full  # a minute and a half
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_that_is_killed_harms_nothing_and_the_next_run_cleans_up(shop: Stack, verb: str) -> None:
     assert VERBS[verb](shop, EVERY[verb]) >= 2

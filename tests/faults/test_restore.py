@@ -1,5 +1,6 @@
 """What goes wrong with a restore: the live database stays the whole old one, open to everybody, and it is said."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -73,7 +74,10 @@ def test_rows_that_are_not_those_of_the_manifest_are_a_restore_that_failed(shop:
 def test_faults_6_7_and_21_a_check_that_needs_a_search_path_does_not_cost_the_live_database(shop: Stack) -> None:
     as_role(shop, CHECKED)
     made = backed_up(shop)
-    refused(shop, made, 1, 'relation "limits" does not exist')
+    said = (
+        "in function public.allowed(numeric): a dump is restored without a search_path, so it has to say public.limits"
+    )
+    refused(shop, made, 1, f'relation "limits" does not exist, {said}')
     as_role(shop, "DROP TABLE offer; DROP FUNCTION allowed; DROP TABLE limits")
 
 
@@ -124,9 +128,54 @@ def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Sta
         assert client.returncode != 0
 
 
+def test_a_live_table_that_cannot_be_read_is_what_a_restore_is_for(shop: Stack, backup: str) -> None:
+    as_role(shop, "CREATE TABLE damaged AS SELECT 1 AS n")
+    path = as_role(shop, "SELECT pg_relation_filepath('damaged')")
+    shop.sql("CHECKPOINT")
+    (shop.data / "postgres" / path).unlink()
+    told = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    assert "the live rows cannot be counted: " in told.err
+    assert "could not open file" in json.loads(told.out)["unknown"]
+    forget_kept(shop)
+
+
+@pytest.mark.full
+def test_a_live_table_that_somebody_holds_locked_is_no_obstacle(shop: Stack, backup: str) -> None:
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("BEGIN; LOCK TABLE item;\n\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    done = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    client.communicate(timeout=60)
+    assert "lock timeout" in done.err
+    assert json.loads(done.out)["unknown"] == ""
+
+
 def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backup: str) -> None:
     as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
     refused(shop, backup, 5, "prepared transaction 'half-done'")
+    as_role(shop, "ROLLBACK PREPARED 'half-done'")
+
+
+def test_a_rollback_that_a_prepared_transaction_stands_in_the_way_of_cuts_nobody_off(shop: Stack, backup: str) -> None:
+    restored(shop, backup)
+    as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    before = oid(shop)
+    done = shop.script("dbserver", "rollback", "shop", "--confirm", "shop")
+    assert (done.code, "prepared transaction 'half-done'" in done.err) == (5, True), done.text
+    assert oid(shop) == before
+    told, _ = client.communicate("SELECT 'still here';\n", timeout=60)
+    assert (client.returncode, told) == (0, "still here\n")
     as_role(shop, "ROLLBACK PREPARED 'half-done'")
 
 
@@ -134,6 +183,16 @@ def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) 
     shop.sql("SELECT pg_create_logical_replication_slot('feed', 'pgoutput')", "shop")
     refused(shop, backup, 5, "logical replication slot feed")
     shop.sql("SELECT pg_drop_replication_slot('feed')", "shop")
+
+
+def test_a_subscription_is_named_and_refused_and_of_a_backup_not_brought_back(shop: Stack) -> None:
+    shop.sql("CREATE SUBSCRIPTION feed CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false)", "shop")
+    made = backed_up(shop)
+    refused(shop, made, 5, "subscription feed")
+    shop.script("dbserver", "drill", "shop").ok()
+    shop.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE); DROP SUBSCRIPTION feed", "shop")
+    restored(shop, made)
+    assert shop.sql("SELECT count(*) FROM pg_subscription") == "0"
 
 
 def test_fault_24_an_extension_that_the_server_lacks_is_named_and_refused(shop: Stack, backup: str) -> None:
@@ -183,7 +242,7 @@ def test_fault_17_a_command_that_dies_in_the_swap_locks_nobody_out(shop: Stack, 
 def test_two_restores_at_once_are_one_and_a_refused_one(shop: Stack, backup: str) -> None:
     arguments = ("restore", "shop", backup, "--confirm", "shop")
     with interrupted.stopped(shop, "--exit-on-error", *arguments) as process:
-        refused(shop, backup, 4, "restore (pid ")
+        refused(shop, backup, 4, f"(pid {process.pid}) is at work")
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 0, printed
 
@@ -193,7 +252,7 @@ def test_a_backup_during_a_restore_is_refused_and_one_of_another_application_is_
     with interrupted.stopped(shop, "--exit-on-error", *arguments) as process:
         before = interrupted.made(shop)
         done = shop.script("backup-database.sh", "shop")
-        assert (done.code, "restore (pid " in done.err) == (4, True), done.text
+        assert (done.code, f"(pid {process.pid}) is at work" in done.err) == (4, True), done.text
         assert interrupted.made(shop) == before
         backed_up(shop, "shop-two")
     printed, _ = process.communicate(timeout=120)

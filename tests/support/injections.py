@@ -368,6 +368,14 @@ POSTGRES = [
     Injection("settings-refused", add_setting("postgres", "no_such_setting = 1"), put_settings_back("postgres")),
     Injection("huge-pages", add_setting("postgres", "huge_pages = on"), put_settings_back("postgres")),
     Injection("collation-version", sql("UPDATE pg_database SET datcollversion = '0.9' WHERE datname = 'shop'")),
+    Injection("collation-version-of-columns",
+              sql('CREATE TABLE ordered (t text COLLATE "en-x-icu"); CREATE INDEX "By t" ON ordered (t)',
+                  "UPDATE pg_collation SET collversion = '0.9' WHERE collname = 'en-x-icu'", database="shop"),
+              calm=sql("DROP TABLE ordered", database="shop")),
+    Injection("library-not-loaded", sql("CREATE EXTENSION pg_stat_statements", database="shop"),
+              calm=sql("DROP EXTENSION pg_stat_statements", database="shop")),
+    Injection("extension-older", sql("CREATE EXTENSION pg_trgm VERSION '1.5'", database="shop"),
+              calm=sql("DROP EXTENSION pg_trgm", database="shop")),
     Injection("archiving-fails", archiving_stopped, archiving_again, ("settings-overridden",)),
 ]  # fmt: skip
 

@@ -109,6 +109,13 @@ class Project:
         command = '. tools/environment.sh && exec pulumi "$@" --non-interactive --color never'
         return run("bash", "-c", command, "bash", *arguments, env=self.env(), cwd=self.project, **options)
 
+    def selected(self) -> str:
+        """Return the stack that plain Pulumi takes in the project's directory."""
+        env = {name: value for name, value in self.env().items() if name != "PULUMI_STACK"}
+        command = ". tools/environment.sh && exec pulumi stack ls --json --non-interactive"
+        stacks = json.loads(run("bash", "-c", command, env=env, cwd=self.project).ok().out)
+        return next((str(each["name"]) for each in stacks if each["current"]), "")
+
     def assert_clean(self) -> None:
         self.pulumi("preview", "--refresh", "--expect-no-changes").ok()
 

@@ -50,6 +50,8 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         "PULUMI_BACKEND_URL",
         "PULUMI_HOME",
         "PULUMI_CONFIG",
+        setup.PASSPHRASE,
+        setup.PASSPHRASE_FILE,
         "DOCKER_HOST",
         DISCONNECT_VARIABLE,
         NEW_SERVER_VARIABLE,
@@ -93,8 +95,6 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for module in (declared, engine):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(engine, "STATE", tmp_path / ".state")
-    for name in (setup.PASSPHRASE, setup.PASSPHRASE_FILE):
-        monkeypatch.delenv(name, raising=False)
     (tmp_path / ".state").mkdir()
     (tmp_path / ".state" / "passphrase").write_text("made here\n")
     return tmp_path

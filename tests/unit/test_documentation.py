@@ -129,7 +129,7 @@ def test_every_limit_of_redis_that_may_be_declared_is_documented_and_no_other() 
 def test_the_project_file_declares_every_section_that_has_a_default() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     wanted = {described.alias or name for name, described in Settings.model_fields.items()}
-    # A key with a type but no default would be required: the optional secret stays undeclared.
+    # A key without a default would be required: the optional secret stays undeclared.
     assert set(declared) == wanted - {"adminPassword"}
 
 

@@ -31,6 +31,7 @@ from infra.preflight import HostError
 from infra.redis_server import RedisProvider
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerProvider
+from tests.support import faulty
 from tests.unit.program import (
     APPLICATION_PASSWORD,
     GENERATED,
@@ -196,6 +197,14 @@ def test_an_application_waits_for_its_server_and_the_users_of_redis_for_every_ap
     assert {"redis-server", "crypto-ai-agent"} <= set(needed["redis-users"])
 
 
+@pytest.mark.parametrize("given", [{}, {"applications": [{"name": "shop"}], "archive": {"enabled": True}}])
+def test_a_destroy_has_to_begin_with_the_users_of_redis_which_refuse_it(given: dict[str, Any]) -> None:
+    """What nothing else needs is deleted first, whatever it is: then it has to be them alone."""
+    declared = declare(**given)
+    needed = {urn.rpartition("::")[2] for each in declared.resources.values() for urn in each.request.dependencies}
+    assert set(declared.resources) - needed == {"redis-users"}
+
+
 UNFINISHED = {"shop": ["one", "two"], "blog": ["three"], "fine": []}
 
 
@@ -218,6 +227,19 @@ def test_applications_that_cannot_be_finished_are_all_named_once_everything_else
 
 def test_a_preview_shows_what_an_application_lacks_instead_of_ending() -> None:
     assert unfinished(preview=True).fault is None
+
+
+def test_an_update_after_which_a_server_is_not_there_ends_with_the_way_out_and_a_preview_does_not() -> None:
+    ended = run({}, gone=["container db-server-redis is not there"])
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert str(ended.fault) == (
+        "container db-server-redis is not there\nHINT: ./scripts/start.sh, or pulumi up --refresh"
+    )
+    assert run({}, gone=["container db-server-redis is not there"], preview=True).fault is None
+
+
+def test_the_servers_are_looked_at_when_every_container_is_made() -> None:
+    assert {"postgres", "redis", "archive"} <= run({"archive": {"enabled": True}}).before_the_end
 
 
 def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_secret() -> None:
@@ -664,6 +686,10 @@ def test_configuration_faults_end_the_run_all_at_once_and_declare_nothing() -> N
     assert (ended.resources, ended.exports) == ({}, {})
 
 
+def test_twelve_faults_of_twelve_kinds_are_twelve_lines_of_one_run() -> None:
+    assert faulty.lines(str(run(faulty.TWELVE).fault)) == faulty.LINES
+
+
 def test_the_host_is_not_examined_where_the_configuration_has_faults() -> None:
     def examine(_: Settings) -> Any:
         pytest.fail("the host was examined")
@@ -702,5 +728,10 @@ def test_the_typed_keys_of_the_project_file_are_the_keys_of_the_settings() -> No
 
 def test_every_object_of_the_project_file_is_read_as_one() -> None:
     typed = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    structured = {key for key, entry in typed.items() if entry["type"] != "string"}
+    structured = {key for key, entry in typed.items() if not isinstance(entry["default"], str)}
     assert structured == set(file.STRUCTURED)
+
+
+def test_the_engine_judges_no_type_so_that_one_list_has_every_fault() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert {key for entry in declared.values() for key in entry} == {"description", "default"}

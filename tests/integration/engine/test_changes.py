@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import faulty
 from tests.support.commands import run
 from tests.support.stack import Stack
 
@@ -180,13 +181,35 @@ def test_a_removed_container_after_leaving_append_only_reads_its_snapshot_not_th
 
 def test_a_faulty_configuration_is_refused_whole_before_anything_changes(running: Stack) -> None:
     ids = running.ids()
-    with running.configured(postgres={"port": 99999, "colour": "blue"}, redis={"memory": "plenty"}):
+    with running.configured(**faulty.TWELVE):
         refused = running.pulumi("preview"), running.start()
     for done in refused:
         assert done.code != 0
-        for path in ("postgres.port", "postgres.colour", "redis.memory"):
-            assert path in done.text
+        assert faulty.lines(done.text) == faulty.LINES, done.text
         assert "Traceback" not in done.text
+        assert faulty.SECRET not in done.text
     assert done.code == 2
     assert "error occurred" not in done.err
+    assert running.ids() == ids
+
+
+def test_an_application_is_added_behind_the_others_and_the_comments_stay(running: Stack) -> None:
+    before, ids = running.file.read_text(), running.ids()
+    commented = before.replace("config:\n", "# ours\nconfig: # all of it\n", 1)
+    running.file.write_text(commented)
+    try:
+        added = running.script(
+            "dbserver", "add", "added-shop", "--database", "added", "--pool", "2", "--format", "json"
+        )
+        after = running.file.read_text()
+        again = running.script("dbserver", "add", "added-shop")
+    finally:
+        running.file.write_text(before)
+    assert added.code == 0, added.text
+    changes = {change["name"]: change["cost"] for change in json.loads(added.out)["changes"]}
+    assert changes["application-created:added-shop"] == "nothing"
+    assert set(commented.splitlines()) <= set(after.splitlines())
+    assert "poolSize: 2" in after
+    assert again.code == 2, again.text
+    assert "declares added-shop already" in again.err
     assert running.ids() == ids

@@ -150,6 +150,18 @@ def assert_no_secret(stack: Stack) -> None:
     assert not [secret for secret in secrets for place in places if secret in place]
 
 
+def test_after_down_a_plain_update_claims_no_success_and_names_the_way_out(running: Stack) -> None:
+    """The engine takes a container that is gone for one that is there, until it is told to look."""
+    compose(running, "down").ok()
+    assert "`up` does not make it" in running.pulumi("preview").ok().text
+    done = running.pulumi("up", "--yes", "--skip-preview")
+    assert done.code != 0, done.text
+    assert all(f"container {name} is not there" in done.text for name in names(running))
+    assert "./scripts/start.sh, or pulumi up --refresh" in done.text
+    running.pulumi("up", "--yes", "--skip-preview", "--refresh").ok()
+    assert_kept(running)
+
+
 @pytest.mark.full
 def test_down_and_up_make_equal_containers_which_the_next_start_keeps(running: Stack) -> None:
     """Scenario 2 of the integration document."""

@@ -133,8 +133,7 @@ DECLARING = Session(
     """
 . tools/environment.sh
 pulumi preview
-pulumi config set --path 'db-server:applications[1].name' shop
-pulumi config set --path 'db-server:applications[1].poolSize' 2
+./scripts/dbserver add shop
 ./scripts/dbserver preview
 pulumi preview --refresh
 pulumi preview --json | ./scripts/dbserver guard -

@@ -157,7 +157,19 @@ def test_a_password_changed_by_hand_is_seen_and_repaired(running: Stack) -> None
 
 def test_destroy_leaves_data_and_network_and_start_serves_them_again(running: Stack) -> None:
     keep_something(running)
+    ids, client = running.ids(), f"{running.name}-client-blue"
+    listen = ("--entrypoint", "redis-cli", running.inspect(running.redis)["Config"]["Image"], "-h", "redis")
+    run("docker", "run", "-d", "--name", client, "--network", running.network, *listen, "SUBSCRIBE", "news").ok()
+    running.until(lambda: "cmd=subscribe" in running.redis_admin("CLIENT", "LIST"), 60, what="a client of Redis")
+    tried = running.pulumi("destroy", "--yes")
+    assert (tried.code != 0, f"{client} (blue) 1 to redis" in tried.text) == (True, True), tried.text
+    assert "DBSERVER_DISCONNECT_APPLICATIONS=yes" in tried.text
+    assert running.ids() == ids
+    assert_clean(running)
+    running.environment["DBSERVER_DISCONNECT_APPLICATIONS"] = "yes"
     running.pulumi("destroy", "--yes").ok()
+    del running.environment["DBSERVER_DISCONNECT_APPLICATIONS"]
+    run("docker", "rm", "-f", "-v", client).ok()
     assert run("docker", "ps", "-aq", "--filter", f"label=com.database.stack={running.name}").out == ""
     run("docker", "network", "inspect", running.network).ok()
     running.start().ok()

@@ -172,9 +172,12 @@ def test_too_little_disk_is_refused(small_disk: Stack) -> None:
 
 def test_a_missing_network_is_refused_with_the_command_that_makes_it(stack: Stack) -> None:
     stack.configure(network={"create": False})
+    stack.pulumi("stack", "select", "another", "--create").ok()
     assert_refused(stack, f"docker network create {stack.network}")
+    assert stack.selected() == "another", "a start that failed selects nothing"
     run("docker", "network", "create", stack.network).ok()
     stack.start().ok()
+    assert stack.selected() == stack.name
 
 
 @pytest.mark.full

@@ -10,28 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from dbserver import certificates, contract
 from tests.support.commands import Ran
+from tests.support.ports import address
 from tests.support.stack import Stack
 
 NAME, OTHER = "db.example.test", "other.example.test"
 KEY = "PRIVATE KEY"
-DOCKERS_OWN = ("docker", "br-", "veth", "lo")
-
-
-def address() -> str:
-    """Return an address of this machine by which others reach it."""
-    found = [
-        each.address
-        for interface, several in psutil.net_if_addrs().items()
-        for each in several
-        if each.family == socket.AF_INET and not interface.startswith(DOCKERS_OWN)
-    ]
-    assert found, "this machine has no address but the loopback's"
-    return found[0]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ ENTRIES = ({"name": "searching", "extensions": ["pg_trgm"]}, {"name": "plain"}, 
 
 
 @pytest.fixture(scope="module")
-def busy(lent: Lent) -> Iterator[Stack]:
+def busy(lent: Lent) -> Iterator[Lent]:
     """A running stack with applications, one of which has closed its database."""
     lent.admit(*ENTRIES)
     lent.sql("ALTER DATABASE closed ALLOW_CONNECTIONS false")
@@ -22,9 +22,20 @@ def busy(lent: Lent) -> Iterator[Stack]:
 
 def test_each_application_is_told_with_the_extensions_of_its_database(busy: Stack) -> None:
     listed = json.loads(busy.script("dbserver", "list", "--format", "json").ok().out)["applications"]
-    assert {each["name"]: each["extensions"] for each in listed} == {
+    assert {each["name"]: each["extensions"] for each in listed if each["name"] != "owning"} == {
         "searching": ["pg_trgm"], "plain": [], "closed": None,
     }  # fmt: skip
     for each in listed:
         alone = json.loads(busy.script("dbserver", "info", each["name"], "--format", "json").ok().out)
         assert {**alone, "schema": ""} == {**each, "schema": ""}
+
+
+def test_a_trusted_extension_belongs_to_the_role_and_another_to_the_administrator(busy: Lent) -> None:
+    busy.admit({"name": "owning", "extensions": ["pg_trgm", "pageinspect"]})
+    owners = (
+        "SELECT string_agg(format('%s of %s', extname, extowner::regrole), ', ' ORDER BY extname) FROM pg_extension"
+    )
+    assert busy.sql(f"{owners} WHERE extname <> 'plpgsql'", "owning") == "pageinspect of dbadmin, pg_trgm of owning"
+    altering = ["psql", "owning", "--", "-c"]
+    busy.script("dbserver", *altering, "ALTER EXTENSION pg_trgm UPDATE").ok()
+    assert busy.script("dbserver", *altering, "ALTER EXTENSION pageinspect UPDATE").code == 1

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from dbserver import contract
+from dbserver.readiness import wait_until
 from dbserver.settings.file import parsed
 from dbserver.settings.model import load
 from infra import compose_file, identity, preflight
@@ -24,6 +25,7 @@ Look = Callable[[], str]
 def look(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Return what the look at the host refuses or warns of, as the program takes it in a preview."""
     warned: list[str] = []
+    monkeypatch.setattr(preflight, "_warn_of_neighbours", lambda _: None)
     monkeypatch.setattr(pulumi, "get_stack", lambda: lent.name)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
@@ -121,10 +123,13 @@ def test_servers_that_docker_has_begun_anew_are_not_taken_for_the_stack_s(stoppe
     """Docker starts containers at the machine's start, whether a disk is there or not."""
     with empty(stopped.data / "postgres", stopped.data / "redis"):
         run("docker", "start", stopped.postgres, stopped.redis).ok()
-        stopped.until(lambda: stopped.script("status.sh").code == 0, what="two new servers")
+        for server, container in ((contract.POSTGRES, stopped.postgres), (contract.REDIS, stopped.redis)):
+            wait_until(container, preflight.READY[server](container))
+        told = stopped.script("status.sh")
         seen = stopped.script("dbserver", "start", "--if-unchanged")
         text = look()
         run("docker", "stop", stopped.postgres, stopped.redis).ok()
+    assert told.code == 3, told.text
     assert seen.code == 75, seen.text
     assert f"{stopped.data / 'postgres'} holds the data of another PostgreSQL" in text
     assert f"{stopped.data / 'redis'} holds no data of this Redis" in text

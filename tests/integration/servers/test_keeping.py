@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbserver import locks
-from dbserver.postgres import swap
+from dbserver.execute import Conversation
+from dbserver.postgres import commands, swap
 from tests.support.commands import Ran, run
 from tests.support.lending import Lent
 from tests.support.stack import Stack
@@ -209,6 +211,25 @@ def test_databases_that_restores_replaced_go_after_a_week_and_no_others(shop: St
     assert kept[1] not in names
     assert shop.sql("SELECT count(*) FROM dbserver.database", "dbadmin") == "0"
     shop.sql("DROP DATABASE shop__old_by_hand")
+
+
+def test_what_restores_replaced_goes_by_itself_after_a_week_unless_somebody_is_in_it(shop: Stack) -> None:
+    made = backed_up(shop)
+    kept = [verb(shop, "restore", "shop", made, "--confirm", "shop")["kept"] for _ in range(2)]
+    assert {each["name"]: each["kept"] for each in verb(shop, "list")["applications"]}["shop"][-2:] == kept
+    assert [each["name"] for each in verb(shop, "status")["servers"][0]["postgres"]["kept"]][-2:] == kept
+    old = ", ".join(f"'{name}'" for name in kept)
+    shop.sql(f"UPDATE dbserver.database SET since = now() - interval '8 days' WHERE name IN ({old})", "dbadmin")
+    with closing(Conversation(commands.psql(shop.postgres, "dbadmin", kept[1]))) as inside:
+        assert inside.ask("SELECT 'in';\n\\echo .\n", ".", 10).stdout.split() == ["in"]
+        assert verb(shop, "backup", "shop")["removed"] == [kept[0]]
+        names = set(shop.sql("SELECT datname FROM pg_database").split())
+        assert {"shop", "shop-two", kept[1]} <= names
+        assert kept[0] not in names
+    again = verb(shop, "restore", "shop", made, "--confirm", "shop")
+    assert again["removed"] == [kept[1]]
+    assert verb(shop, "info", "shop")["kept"][-1] == again["kept"]
+    verb(shop, "prune", "shop", "--keep-last", "9", "--old-databases-days", "0")
 
 
 # Before a drop ----------------------------------------------------------------------

@@ -69,6 +69,17 @@ def test_the_logs_of_both_servers_come_in_the_order_of_time(stack: Stack) -> Non
     assert any("nothing_of_this_order" in line["line"] for line in lines)
 
 
+def test_of_one_application_the_lines_of_its_clients_are_shown_with_their_further_lines(stack: Stack) -> None:
+    stack.script("dbserver", "psql", "blog", "--", "-c", "SELECT nothing_of\n_blog")
+    stack.script("dbserver", "psql", "shop", "--", "-c", "SELECT nothing_of\n_shop")
+    shown = stack.script("dbserver", "logs", "--application", "blog").ok().out
+    assert "_blog" in shown
+    assert "shop" not in shown
+    assert "redis" not in shown
+    refused = stack.script("dbserver", "logs", "redis", "--application", "blog")
+    assert (refused.code, "names no client" in refused.err) == (2, True), refused.text
+
+
 def test_the_log_of_one_server_is_cut_by_number_and_age(stack: Stack) -> None:
     few = stack.script("dbserver", "logs", "redis", "-n", "2").ok().out.splitlines()
     assert (len(few), {line.split()[0] for line in few}) == (2, {"redis"})

@@ -133,6 +133,7 @@ def test_every_name_is_read_from_the_stack_s_file(project: Path) -> None:
         ports={"postgres": 15432, "redis": 16379},
         memory={"postgres": 2 * 1024**3, "redis": 256 * 1024**2},
         stand_ins=True,
+        max_connections=204,
     )
 
 

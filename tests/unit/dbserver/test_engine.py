@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dbserver import contract, engine, execute
+from dbserver import contract, diagnostics, engine, execute, passphrase
 from dbserver.declared import ROOT
 from dbserver.errors import CommandError, DbServerError, Exit, LockedError, RefusedError, UsageError
 from dbserver.settings.model import SettingsError
@@ -39,6 +39,8 @@ Updating (dev):
  +  pulumi:pulumi:Stack db-server-dev created (5s) 1 error
 Diagnostics:
   pulumi:pulumi:Stack (db-server-dev):
+    warning: taking over container db-server-postgres
+    warning: told here alone
     error: update failed
   pulumi-python:dynamic/db-server:RedisServer (redis-server):
     error: Exception calling application: db-server-redis stopped with exit code 1
@@ -59,6 +61,7 @@ SHOWN = [
     "-  docker:index:Container old deleted (1s)",
     "pulumi:pulumi:Stack db-server-dev running warning: taking over container db-server-postgres",
     "+  pulumi:pulumi:Stack db-server-dev created (5s) 1 error",
+    "warning: told here alone",
 ]
 
 
@@ -159,7 +162,7 @@ def test_a_preview_of_a_stack_that_there_is_not_names_the_command_that_makes_it(
 )
 def test_a_preview_that_did_not_finish_is_the_program_s_own_error(said: str, kind: type, message: str) -> None:
     noise = "error: an unhandled error occurred: program exited with non-zero exit code: 1"
-    fault = engine.refused("dev", f"{said}\n{noise}")
+    fault = diagnostics.refused("dev", f"{said}\n{noise}")
     assert (type(fault), fault.message) == (kind, message)
 
 
@@ -171,10 +174,16 @@ def test_an_update_that_failed_ends_with_its_diagnostics_and_their_hint(monkeypa
     assert caught.value.message == (
         "the update of stack dev did not finish:\n"
         "  pulumi-python:dynamic/db-server:RedisServer (redis-server):\n"
-        "    error: db-server-redis stopped with exit code 1\n"
-        "    HINT: docker logs db-server-redis\n"
-    ).rstrip("\n")
+        "    error: db-server-redis stopped with exit code 1"
+    )
     assert caught.value.hint == "docker logs db-server-redis"
+
+
+def test_a_hint_that_several_errors_share_is_given_once_and_another_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ended(monkeypatch, "one\nHINT: docker logs a", "two\nHINT: docker logs b", "three\nHINT: docker logs a")
+    assert str(found).count("HINT: docker logs a") == 1
+    assert str(found).count("HINT: docker logs b") == 1
+    assert str(found).endswith("\nHINT: docker logs a")
 
 
 def test_an_update_that_ended_without_diagnostics_ends_with_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +211,7 @@ EXITED = "an unhandled error occurred: program exited with non-zero exit code: 1
 
 
 def test_faults_in_the_configuration_end_an_update_as_a_fault_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:
-    faults = ["postgres.port: Input should be a valid integer", "redis.memry: unknown key"]
+    faults = ["postgres.port: 'x' should be a whole number, without quotes", "redis.memry: unknown key"]
     found = ended(monkeypatch, str(SettingsError(faults)), EXITED)
     assert (type(found), found.exit_code) == (UsageError, 2)
     assert [line.strip() for line in found.message.splitlines()] == [contract.FAULTY, *faults]
@@ -350,7 +359,8 @@ def made(state: Path, stack: str) -> None:
     file.write_text("{}")
 
 
-SELECTING = ("pulumi", "stack", "select", "dev", "--create", "--non-interactive")
+MAKING = ("pulumi", "stack", "init", "dev", "--no-select", "--non-interactive")
+SELECTING = ("pulumi", "stack", "select", "dev", "--non-interactive")
 
 
 @pytest.fixture
@@ -361,31 +371,17 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / ".state" / ".pulumi"
 
 
-def test_a_stack_without_state_is_selected_and_made(state: Path, programs: Programs) -> None:
+def test_a_stack_without_state_is_made_and_not_selected(state: Path, programs: Programs) -> None:
     programs.answer("pulumi", "")
-    engine.select("dev")
-    assert [call.argv for call in programs.calls] == [SELECTING]
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
     assert not state.exists()
 
 
-def test_a_stack_whose_state_is_there_and_that_is_selected_needs_no_selecting(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stack_whose_state_is_there_is_not_made(state: Path, programs: Programs) -> None:
     made(state, "dev")
-    selected(monkeypatch, "dev")
-    engine.select("dev")
+    engine.make("dev")
     assert programs.calls == []
-
-
-@pytest.mark.parametrize("before", ["prod", None])
-def test_a_stack_that_is_not_the_selected_one_is_selected(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch, before: str | None
-) -> None:
-    programs.answer("pulumi", "")
-    made(state, "dev")
-    selected(monkeypatch, before)
-    engine.select("dev")
-    assert [call.argv for call in programs.calls] == [SELECTING]
 
 
 def test_a_selected_stack_whose_state_was_lost_is_made_again(
@@ -394,17 +390,45 @@ def test_a_selected_stack_whose_state_was_lost_is_made_again(
     programs.answer("pulumi", "")
     made(state, "prod")
     selected(monkeypatch, "dev")
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
+
+
+def test_a_stack_in_a_backend_elsewhere_may_be_there_already(
+    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.answer("pulumi", Failed("error: stack 'organization/db-server/dev' already exists", 1))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+    made(state, "dev")
+    engine.make("dev")
+    assert [call.argv for call in programs.calls] == [MAKING]
+    programs.answer("pulumi", Failed("error: no access", 1))
+    with pytest.raises(CommandError, match="no access"):
+        engine.make("dev")
+
+
+@pytest.mark.usefixtures("state")
+def test_a_stack_that_is_selected_needs_no_selecting(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    selected(monkeypatch, "dev")
+    engine.select("dev")
+    assert programs.calls == []
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("before", ["prod", None])
+def test_a_stack_that_is_not_the_selected_one_is_selected(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    programs.answer("pulumi", "")
+    selected(monkeypatch, before)
     engine.select("dev")
     assert [call.argv for call in programs.calls] == [SELECTING]
 
 
-def test_a_stack_in_a_backend_elsewhere_is_always_selected(
-    state: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("state")
+def test_a_stack_in_a_backend_elsewhere_is_always_selected(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     programs.answer("pulumi", "")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
-    for root in (state, state.parents[1] / "s3:" / "bucket" / ".pulumi"):
-        made(root, "dev")
     selected(monkeypatch, "dev")
     engine.select("dev")
     assert [call.argv for call in programs.calls] == [SELECTING]
@@ -429,6 +453,55 @@ def test_another_passphrase_is_a_fault_of_usage_that_says_where_the_right_one_be
         command()
     assert len(programs.calls) == 1
     assert caught.value.hint == "put that passphrase into .state/passphrase; docs/how-to/state-and-secrets.md"
+
+
+PAGE = "docs/how-to/state-and-secrets.md"
+NO_WORDS = "error: get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or ..."
+NO_FILE = "error: get stack secrets manager: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /gone: no such file"
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("said", [DECRYPTING, NO_WORDS, NO_FILE])
+@pytest.mark.parametrize(
+    ("chosen", "hint"),
+    [
+        ({}, "put that passphrase into .state/passphrase"),
+        ({passphrase.VARIABLE: ""}, f"{passphrase.VARIABLE} is set: put that passphrase into it, or unset it"),
+        (
+            {passphrase.FILE_VARIABLE: "/gone"},
+            f"{passphrase.FILE_VARIABLE} is set: put that passphrase into /gone, or unset it",
+        ),
+        (
+            {passphrase.VARIABLE: "x", passphrase.FILE_VARIABLE: "/gone"},
+            f"{passphrase.VARIABLE} is set: put that passphrase into it, or unset it",
+        ),
+    ],
+)
+def test_a_passphrase_that_does_not_fit_or_is_missing_is_told_with_the_variable_that_is_set(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, said: str, chosen: dict[str, str], hint: str
+) -> None:
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    programs.answer("pulumi", Failed(said, 255))
+    with pytest.raises(UsageError) as caught:
+        engine.exported("dev")
+    assert caught.value.hint == f"{hint}; {PAGE}"
+
+
+@pytest.mark.usefixtures("state")
+def test_a_state_that_belongs_to_another_person_is_told_with_its_owner(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    programs.answer("pulumi", Failed('error: write ".pulumi/meta.yaml": permission denied', 255))
+    with pytest.raises(DbServerError, match="this clone belongs to"):
+        engine.exported("dev")
+
+
+@pytest.mark.usefixtures("state")
+def test_a_stack_that_was_never_made_has_no_outputs(programs: Programs) -> None:
+    programs.answer("pulumi", Failed("error: no stack named 'dev' found", 6))
+    assert engine.outputs("dev", secrets=True) == {}
 
 
 @pytest.mark.usefixtures("state")

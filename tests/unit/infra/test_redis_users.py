@@ -8,7 +8,7 @@ from dbserver.docker import host
 from dbserver.redis import access, commands
 from infra.redis_users import RedisUsersProvider
 from infra.server import ServerError
-from tests.unit.fakes import Failed, Programs, inspected, printed
+from tests.unit.fakes import NO_CONTAINER, Failed, Programs, connected, inspected, postgres_row, printed
 
 PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
@@ -145,3 +145,33 @@ def test_rules_are_loaded_with_two_commands_and_compared_with_one(redis: Program
     assert len(redis.calls) == len(redis.started("docker exec")) == 2
     PROVIDER.read("id", outs)
     assert len(redis.started("docker exec")) == 3
+
+
+@pytest.fixture
+def standing(programs: Programs) -> Programs:
+    """A stack with both servers and an archive, of which Redis' container knows the name."""
+    connected(programs, postgres_row("172.18.0.4", 5))
+    entry = inspected("db-server-redis")
+    entry["Config"]["Labels"] = {**(entry["Config"]["Labels"] or {}), "com.database.stack": "unit"}
+    programs.answer("container inspect db-server-redis", printed(entry))
+    servers = "postgres db-server-postgres nginx-network\nredis db-server-redis nginx-network\n"
+    programs.answer("--filter label=com.database.stack=unit", f"{servers}archive db-server-archive none\n")
+    return programs
+
+
+def test_deleting_the_stack_is_refused_while_applications_are_connected(
+    standing: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ServerError, match=r"destroying the stack: .*shop-blue \(blue\) 5 to postgres") as caught:
+        PROVIDER.delete("id", PROPS)
+    assert "DBSERVER_DISCONNECT_APPLICATIONS=yes" in str(caught.value)
+    assert standing.started("network inspect nginx-network")
+    monkeypatch.setenv("DBSERVER_DISCONNECT_APPLICATIONS", "yes")
+    PROVIDER.delete("id", PROPS)
+
+
+def test_deleting_the_stack_goes_on_where_nobody_is_connected_and_where_nothing_runs(standing: Programs) -> None:
+    connected(standing, postgres_row("172.18.0.1"))
+    PROVIDER.delete("id", PROPS)
+    standing.answer("container inspect", NO_CONTAINER)
+    PROVIDER.delete("id", PROPS)

@@ -24,7 +24,7 @@ def steps(tmp_path: Path, beat_seconds: float = 15) -> tuple[Steps, io.StringIO]
 
 
 def test_only_the_preparations_own_arguments_are_read() -> None:
-    assert prepare.parse(["--format", "json", "--yes"]) == prepare.Options()
+    assert prepare.parse([]) == prepare.Options()
     assert prepare.parse(["--stack", "prod", "--no-install"]) == prepare.Options("prod", install=False)
     assert prepare.parse(["--stack=try", "--dev"]) == prepare.Options("try", dev=True)
 

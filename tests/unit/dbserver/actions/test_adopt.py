@@ -53,7 +53,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(module, name, act)
 
-    quiet: dict[str, Any] = {"require": None, "select": None, "release_stale_lock": []}
+    quiet: dict[str, Any] = {"require": None, "make": None, "select": None, "release_stale_lock": []}
     for name, result in quiet.items():
         monkeypatch.setattr(engine, name, lambda *_, result=result: result)
     monkeypatch.setattr(Server, "attempt", lambda *_: None)

@@ -84,6 +84,18 @@ def test_every_application_is_listed_with_what_it_uses() -> None:
     assert (blog.exists, blog.owner, blog.size_bytes) == (False, "", 0)
 
 
+def test_an_application_is_shown_with_the_databases_that_its_restores_have_kept(server: Programs) -> None:
+    row = {"application": "shop", "purpose": "kept", "size": 1}
+    rows = [
+        {**row, "name": "older"}, {**row, "name": "filling", "purpose": "restoring"},
+        {**row, "name": "gone", "size": None}, {**row, "name": "other", "application": "blog"},
+        {**row, "name": "newer"},
+    ]  # fmt: skip
+    server.answer("dbserver.database", json.dumps(rows))
+    assert {found.kept for found in shown().values()} == {("older", "newer")}
+    assert not server.started("CREATE TABLE")
+
+
 def test_a_server_without_applications_is_not_asked_for_their_use(server: Programs) -> None:
     server.answer("FROM dbserver.application;", "[]")
     assert applications.list_applications(DECLARED).applications == ()
@@ -116,7 +128,7 @@ def test_the_extensions_of_a_database_that_lets_nobody_in_are_unknown_and_not_no
 def test_a_database_that_lets_nobody_in_hides_none_of_the_others(server: Programs) -> None:
     names = ("a", "b", "c", "d")
     server.answer("FROM dbserver.application;", json.dumps([{**ROW, "name": n, "database": n} for n in names]))
-    server.answer("pg_database_size", json.dumps(dict.fromkeys(names, USAGE["shop_data"])))
+    server.answer("pg_database_size(oid)", json.dumps(dict.fromkeys(names, USAGE["shop_data"])))
     server.answer("pg_extension", '{"a": ["x"]}\n', '{"c": []}\n{"d": []}\n')
     found = {each.name: each.extensions for each in applications.list_applications(DECLARED).applications}
     assert found == {"a": ("x",), "b": None, "c": (), "d": ()}

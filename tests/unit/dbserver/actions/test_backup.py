@@ -1,6 +1,7 @@
 """backup --all, checkpoint and verify: what a failure of one means for the others, and for a backup."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,7 @@ def server(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
         return add(kept, wanted.application or "odd", datetime.now(UTC))
 
     programs.answer("json_build_object('version'", json.dumps({"version": "17.5"}))
+    programs.answer("FROM dbserver.database", "[]")
     programs.answer("FULL JOIN dbserver.application", json.dumps(FOUND))
     programs.answer("FROM dbserver.application;", json.dumps([SHOP]))
     monkeypatch.setattr(making, "make", make)
@@ -63,6 +65,37 @@ def test_one_that_fails_is_named_with_its_cause_and_stops_none_of_the_others(dec
     assert [each.subject for each in told.backups] == ["shop", "odd", "globals"]
     assert [(each.subject, each.cause) for each in told.failed] == [("blog", "blog was not backed up: no space left")]
     assert not told.well
+
+
+def replaced(name: str, days: float, **other: Any) -> dict[str, Any]:
+    since = time.time() - days * 24 * 3600
+    return {"name": name, "application": "shop", "purpose": "kept", "since": since, "size": 5, **other}
+
+
+def test_what_restores_replaced_goes_a_week_later_with_the_next_backup_and_nothing_else(
+    declared: Any, server: Programs
+) -> None:
+    rows = [replaced("old", 8), replaced("young", 6), replaced("filling", 8, purpose="restoring")]
+    server.answer("FROM dbserver.database", json.dumps(rows))
+    server.answer("DROP DATABASE", "")
+    assert backup.backup(declared, "shop", Wanted("")).removed == ("old",)
+    (dropped,) = server.started("DROP DATABASE")
+    assert 'DROP DATABASE IF EXISTS "old";' in dropped.stdin.splitlines()
+
+
+def test_one_that_somebody_is_in_stays_and_the_backup_is_one(declared: Any, server: Programs) -> None:
+    server.answer("FROM dbserver.database", json.dumps([replaced("old", 8)]))
+    server.answer("DROP DATABASE", Failed("is being accessed by other users"))
+    told = backup.backup(declared, "shop", Wanted(""))
+    assert (len(told.backups), told.removed) == (1, ())
+
+
+def test_nothing_is_removed_where_no_backup_was_made(declared: Any, server: Programs) -> None:
+    server.answer("FROM dbserver.application;", json.dumps([{**SHOP, "name": "blog", "database": "blog"}]))
+    server.answer("FROM dbserver.database", json.dumps([replaced("old", 8, application="blog")]))
+    with pytest.raises(DbServerError):
+        backup.backup(declared, "blog", Wanted(""))
+    assert not server.started("DROP DATABASE")
 
 
 @pytest.mark.usefixtures("server")

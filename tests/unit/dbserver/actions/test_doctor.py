@@ -46,6 +46,7 @@ def well(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     programs.answer("docker logs", "")
     programs.answer("docker exec", ROOMY)
     programs.answer("pg_stat_activity", json.dumps({**POSTGRES, **SHOP, "now": time.time()}))
+    programs.answer("current_database()", "")
     programs.answer("ACL LOG", "\x1e".join([*PARTS[:3], "", PARTS[4]]))
     programs.answer("docker run", ROOMY)
     programs.answer("docker ps", "")

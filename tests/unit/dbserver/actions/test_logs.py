@@ -1,6 +1,7 @@
 """logs: what both servers print, as one, in the order of time."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -115,3 +116,31 @@ def test_what_comes_is_handed_over_as_it_comes(servers: Programs, monkeypatch: p
     common = ["docker", "logs", "--timestamps", "--tail", "5", "--since", "10m", "--follow"]
     assert asked == [[[*common, POSTGRES], [*common, REDIS]]]
     assert not servers.started("docker logs")
+
+
+MIXED = (
+    line(1, "2026-11-23 14:05:01 UTC [7] shop@shop ERROR:  one")
+    + line(1.1, "\tits second line")
+    + line(2, "2026-11-23 14:05:02 UTC [8] other@other ERROR:  shop@shop two")
+    + line(2.1, "\tof the other")
+    + line(3, "2026-11-23 14:05:03 UTC [9] LOG:  checkpoint")
+    + line(4, "2026-11-23 14:05:04 UTC [7] dbadmin@shop ERROR:  three")
+    + line(5, "2026-11-23 14:05:05 UTC [7] shop@postgres FATAL:  four")
+)
+
+
+@pytest.mark.parametrize(("count", "left"), [(100, ["one", "line", "three", "four"]), (1, ["four"]), (0, [])])
+def test_of_an_application_the_last_lines_of_its_role_and_its_database_are_shown(
+    servers: Programs, count: int, left: list[str]
+) -> None:
+    servers.answer(f"--tail all {POSTGRES}", MIXED)
+    lines: list[LogLine] = []
+    declared = replace(DECLARED, applications={"my-shop": ("shop", "shop")})
+    logs(declared, BOTH, lines.append, None, count, follow=False, application="my-shop")
+    assert [each.line.split()[-1] for each in lines] == left
+    assert not servers.started(f"logs --timestamps --tail all {REDIS}")
+
+
+def test_of_redis_alone_nobody_knows_what_concerns_an_application() -> None:
+    with pytest.raises(UsageError, match="names no client"):
+        logs(DECLARED, ["redis"], print, None, 100, follow=False, application="shop")

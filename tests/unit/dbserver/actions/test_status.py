@@ -25,6 +25,7 @@ from tests.unit.fakes import (
     REDIS_SAYS,
     Failed,
     Programs,
+    mounted,
     printed,
     restrictions,
 )
@@ -42,6 +43,7 @@ def inspected(server: str, **state: Any) -> dict[str, Any]:
         "Image": plan.image,
         "Cmd": list(plan.command),
         "Env": list(plan.environment),
+        "StopTimeout": plan.stop_seconds,
         "Labels": {"com.database.server": server, "com.database.stack": "unit", "com.database.image": IDENTITY,
                    "com.docker.compose.project": "db-server-postgres"},
         "Healthcheck": {
@@ -51,7 +53,7 @@ def inspected(server: str, **state: Any) -> dict[str, Any]:
     }  # fmt: skip
     bindings = {f"{plan.port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(plan.port)}]}
     entry["HostConfig"] |= {"Memory": plan.memory, "PortBindings": bindings, **restrictions(plan)}
-    entry["Mounts"] = [{"Source": source, "Destination": inner} for inner, source in plan.mounts.items()]
+    entry["Mounts"] = mounted(plan)
     entry["NetworkSettings"]["Networks"] = {"n": {"Aliases": [server]}}
     return entry
 
@@ -311,6 +313,7 @@ CHECK = "CMD pg_isready -U dbadmin -d postgres"
         ("Config", {"Healthcheck": None}, f"health check: None, declared is {CHECK} (every 5 s, within 5 s, 5 retries"),
         ("HostConfig", {"Memory": 0}, "memory limit: 0, declared is 1073741824"),
         ("HostConfig", {"RestartPolicy": {"Name": "no"}}, "restart policy: no, declared is always"),
+        ("HostConfig", {"LogConfig": {"Type": "none", "Config": {}}}, "log: none, declared is json-file, max-file=3"),
         ("HostConfig", {"PortBindings": {}}, "published port: none, declared is 127.0.0.1:5432->5432/tcp"),
     ],
 )

@@ -68,6 +68,22 @@ def test_the_documented_name_is_the_newest_of_that_day_by_the_operator_s_clock(k
         choose(kept, "shop", "backups/shop_2026-11-25.sql")
 
 
+@pytest.mark.parametrize("directory", ["/mnt/usb", "old/backups", "..", "backups/.."])
+def test_a_documented_name_in_another_directory_is_a_file_that_is_missing(kept: Store, directory: str) -> None:
+    add(kept)
+    with pytest.raises(UsageError, match=rf"there is no file {directory}/shop_2026-11-23\.sql"):
+        choose(kept, "shop", f"{directory}/shop_2026-11-23.sql")
+
+
+def test_the_documented_name_may_stand_with_the_backup_directory_s_own_path(kept: Store) -> None:
+    newest = add(kept)
+    elsewhere = Store(kept.directory.rename(kept.directory.with_name("elsewhere")))
+    for directory in (elsewhere.directory, "elsewhere", "backups", "."):
+        found = choose(elsewhere, "shop", f"{directory}/shop_2026-11-23.sql")
+        assert isinstance(found, Backup)
+        assert found.id == newest.id
+
+
 def test_a_file_that_exists_is_meant_before_the_documented_name(kept: Store) -> None:
     add(kept)
     file = Path("shop_2026-11-23.sql")

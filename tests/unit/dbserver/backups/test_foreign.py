@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -20,8 +21,30 @@ def test_a_file_is_what_it_holds_whatever_it_is_called(tmp_path: Path, pack: typ
     path = tmp_path / "misleading.zip"
     path.write_bytes(pack(content))
     found = foreign.look(path)
-    assert (found.kind, found.size) == (kind, path.stat().st_size)
+    assert found.kind == kind
     assert found.major == (15 if kind == foreign.PLAIN else None)
+
+
+def streamed(content: bytes) -> bytes:
+    """Compress as `pg_dump | zstd` does, which does not know how much will come."""
+    packer = zstandard.ZstdCompressor().compressobj()
+    return packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("pack", "size"),
+    [
+        (bytes, len(SQL) * 1000), (gzip.compress, len(SQL) * 1000),
+        (zstandard.ZstdCompressor().compress, len(SQL) * 1000),
+        (streamed, 5 * len(streamed(SQL * 1000))),
+        (lambda content: gzip.compress(content) + gzip.compress(b"-- the end"), None),
+    ],
+    ids=["plain", "gzip", "zstd", "zstd of a stream", "gzip of two parts"],
+)  # fmt: skip
+def test_a_compressed_file_needs_the_room_of_what_is_in_it(tmp_path: Path, pack: Any, size: int | None) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(pack(SQL * 1000))
+    assert foreign.look(path).size == (size or 5 * path.stat().st_size)
 
 
 def test_a_directory_is_pg_dump_s_where_it_has_its_table_of_contents(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_a_preview_that_the_program_refused_ends_as_the_program_would(
     assert run("guard", str(DIRECTORY / f"{name}.json")) == code
     shown = capsys.readouterr()
     assert "unhandled" not in shown.err
+    assert ("postgres.port: 99999 should be from 1 to 65535" in shown.err) == (name == "faulty")
     assert shown.out == ""
 
 

@@ -73,6 +73,11 @@ def test_github_s_file_gets_the_values_and_its_log_only_what_to_mask(tmp_path: P
     assert file.read_text() == "BEFORE=1\n" + "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
+def test_a_file_of_github_that_cannot_be_written_is_a_fault_of_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"GITHUB_ENV names .*/missing/env, which cannot be written: No such file"):
+        environment.github({"DB_PASSWORD": "p"}, tmp_path / "missing" / "env")
+
+
 def test_one_value_is_printed_alone_as_it_is_or_as_json() -> None:
     variables = {"DB_HOST": "h", "DB_PASSWORD": "it's \"$x"}
     assert environment.field(variables, "DB_PASSWORD", "dotenv") == "it's \"$x"

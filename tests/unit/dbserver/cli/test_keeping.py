@@ -46,6 +46,20 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return asked
 
 
+@pytest.mark.usefixtures("acted")
+def test_a_backup_is_one_line_its_path_and_size(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("backup", "shop") == 0
+    assert capsys.readouterr() == ("/srv/backups/shop_now: 1.0 kB, 3 rows, 1.5 s\n", "")
+    made = BackedUp("dev", "/srv/backups", (INFO,), removed=("shop__old_x",))
+    monkeypatch.setattr(backup, "backup", lambda *_: made)
+    assert run("backup", "shop") == 0
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 1
+    assert told.err == "removed shop__old_x, which a restore replaced more than 7 days ago\n"
+
+
 def test_a_prune_says_of_each_why_and_how_much_was_freed() -> None:
     assert render_keeping.pruned(PRUNED).splitlines() == [
         "kept     shop_b       newest",

@@ -3,21 +3,25 @@
 import importlib
 import io
 import json
+import pwd
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+import yaml
 
 from dbserver import declared, errors
 from dbserver.actions import applications
+from dbserver.cli import failing, options, render_status, servers, watch
 from dbserver.cli import main as cli
-from dbserver.cli import options, render_status, servers, watch
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 from dbserver.results.servers import Started, Stopped
 from dbserver.results.status import Status
+from tests.support import faulty
 from tests.unit.dbserver.cli.test_render import MISSING, server
 
 VERBS = ("start", "stop", "status")
@@ -31,6 +35,7 @@ Run = Callable[..., int]
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run the command line with a verb that returns or raises what the test says; return the exit code."""
     monkeypatch.setattr(declared, "ROOT", tmp_path)
+    monkeypatch.setattr(failing, "ROOT", tmp_path)
     (tmp_path / ".state").mkdir()
     for stack in ("dev", "json"):
         (tmp_path / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
@@ -63,6 +68,15 @@ def test_the_help_of_every_verb_names_its_options(run: Run, capsys: pytest.Captu
         assert option in shown
 
 
+@pytest.mark.parametrize("verb", sorted(options.commands.commands))
+def test_the_help_of_every_verb_ends_with_examples_that_begin_as_they_are_typed(
+    run: Run, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert run(verb, "--help") == 0
+    examples = capsys.readouterr().out.partition("Examples")[2]
+    assert f"dbserver {verb}" in examples
+
+
 def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     shown = capsys.readouterr().out
@@ -70,7 +84,7 @@ def test_the_help_names_every_verb_with_what_it_does(run: Run, capsys: pytest.Ca
         *VERBS, "list", "info", "env", "drop", "connections", "drain", "restart", "logs", "psql", "redis-cli",
         "completion", "doctor", "backup", "backups", "verify", "restore", "rollback", "drill", "prune", "pin",
         "unpin", "checkpoint", "schedule", "preview", "guard", "drift", "upgrade", "adopt", "archive", "history",
-        "offsite", "rescue",
+        "offsite", "rescue", "add", "top",
     }  # fmt: skip
     for name, command in options.commands.commands.items():
         assert f"  {name} " in shown
@@ -206,6 +220,29 @@ def test_an_unexpected_exception_is_one_line_and_its_trace_is_kept_for_the_repor
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_trace_that_cannot_be_kept_hides_no_error(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / ".state" / "last-error.txt").mkdir()
+    assert run("status", ends=ZeroDivisionError("surprise")) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0] == "error: unexpected ZeroDivisionError: surprise"
+    assert "could not be written" in shown[1]
+    assert len(shown) == 2
+
+
+def test_a_file_of_another_persons_clone_is_named_with_the_owner(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = str(tmp_path / ".state" / "locks")
+    assert run("stop", ends=PermissionError(13, "Permission denied", own)) == 1
+    owner = pwd.getpwuid(tmp_path.stat().st_uid).pw_name
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: {own} is not yours to write or read: this clone belongs to {owner}",
+        f"HINT: run this as {owner}, or make a clone of your own",
+    ]
+
+
 def test_an_interruption_says_that_nothing_is_lost(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("start", ends=KeyboardInterrupt()) == 1
     assert capsys.readouterr().err.strip() == "error: interrupted\nHINT: run the command again to finish"
@@ -225,31 +262,35 @@ def test_the_verb_gets_the_stack_that_was_asked_for(run: Run, monkeypatch: pytes
     assert asked == ["prod"]
 
 
-CHANGING = [
+JUDGING = [
     "start", "stop", "restart --yes", "drop shop --confirm shop", "backup shop", "backup --all", "backup --redis",
     "checkpoint shop --colour blue --revision 1", "restore shop latest --confirm shop", "restore --redis latest",
     "restore --all --confirm postgres", "rollback shop --confirm shop", "drill shop", "prune --all --keep-last 1",
     "pin shop_1", "unpin shop_1", "upgrade postgres --to 18 --confirm postgres", "archive --base-backup",
     "offsite push", "offsite prune", "offsite fetch x --identity key", "schedule remove", 'schedule install daily',
+    "preview", "drift", "add blog",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", CHANGING)
-def test_no_verb_that_changes_something_acts_on_a_file_with_faults(
+@pytest.mark.parametrize("verb", JUDGING)
+def test_no_verb_that_changes_something_or_says_what_would_acts_on_a_faulty_file(
     run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str
 ) -> None:
-    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  db-server:applications: [{nmae: shop}]\nconfg: {}\n")
+    content = yaml.safe_dump({"config": {f"db-server:{key}": value for key, value in faulty.TWELVE.items()}})
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"confg: {{}}\nconfg: {{}}\n{content}")
     assert run(*verb.split()) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    for fault in ("confg: unknown key", "applications.0.name: Field required", "applications.0.nmae: unknown key"):
-        assert fault in shown.err
     assert shown.err.startswith("error: Pulumi.dev.yaml: ")
+    besides = ["confg: stands twice, in line 1 and in line 2", "confg: unknown key; did you mean config?"]
+    assert faulty.lines(shown.err) == [*besides, *faulty.LINES]
+    assert faulty.SECRET not in shown.err
 
 
 # The applications ------------------------------------------------------------------
 
 SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003  it exists
+KEEPING = replace(SHOP, kept=("a", "b"))
 VARIABLES = {"DB_HOST": "h", "DB_PASSWORD": "it's"}
 
 
@@ -265,8 +306,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return act
 
-    monkeypatch.setattr(applications, "list_applications", answer("list", Applications("unit", (SHOP,))))
-    monkeypatch.setattr(applications, "info", answer("info", SHOP))
+    monkeypatch.setattr(applications, "list_applications", answer("list", Applications("unit", (KEEPING,))))
+    monkeypatch.setattr(applications, "info", answer("info", KEEPING))
     monkeypatch.setattr(applications, "environment", answer("env", Environment("shop", tuple(VARIABLES.items()))))
     monkeypatch.setattr(applications, "drop", answer("drop", Dropped("unit", "shop", "shop_data", "shop_user", 1)))
     doomed = Doomed("unit", "shop", "shop_data", "shop_user", 1024 * 1024, "shop_2026-11-23T14-05-07Z")
@@ -278,7 +319,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_applications_are_a_table(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list") == 0
     assert capsys.readouterr().out == (
-        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS\nshop         shop_data  shop_user  1.0 MB  2 of 20\n"
+        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS  KEPT\n"
+        "shop         shop_data  shop_user  1.0 MB  2 of 20      2\n"
     )
 
 
@@ -287,7 +329,7 @@ def test_an_application_is_a_fact_a_line_or_one_value_alone(run: Run, capsys: py
     assert run("info", "shop") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "shop"
-    assert "  extensions   none" in lines
+    assert {"  extensions   none", "  kept         a, b"} <= set(lines)
     assert run("info", "shop", "--field", "database") == 0
     assert capsys.readouterr().out == "shop_data\n"
     assert run("info", "shop", "--field", "bogus") == 2

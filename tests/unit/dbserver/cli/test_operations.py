@@ -130,6 +130,7 @@ def restarting(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (("restart", "--yes"), ["postgres", "redis"], False),
         (("restart", "redis", "--yes"), ["redis"], False),
         (("restart", "--yes", "--disconnect-applications"), ["postgres", "redis"], True),
+        (("restart", "--yes", "--even-if-connected"), ["postgres", "redis"], True),
     ],
 )
 def test_one_server_or_both_are_restarted_after_it_is_told_who_is_connected(
@@ -238,8 +239,8 @@ def logging(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Hand over two lines; record what was asked. The last entry, where it is an exception, is raised."""
     asked: list[Any] = []
 
-    def act(_: Any, names: Any, on_line: Any, since: Any, count: int, *, follow: bool) -> None:
-        asked.append((list(names), since, count, follow))
+    def act(_: Any, names: Any, on_line: Any, since: Any, count: int, *, follow: bool, application: str) -> None:
+        asked.append((list(names), since, count, follow, application))
         for line in LINES:
             on_line(line)
         if follow:
@@ -252,9 +253,10 @@ def logging(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 @pytest.mark.parametrize(
     ("arguments", "asked"),
     [
-        ((), (["postgres", "redis"], None, 100, False)),
-        (("redis", "-n", "5", "--since", "10m"), (["redis"], "10m", 5, False)),
-        (("postgres", "-f"), (["postgres"], None, 100, True)),
+        ((), (["postgres", "redis"], None, 100, False, "")),
+        (("redis", "-n", "5", "--since", "10m"), (["redis"], "10m", 5, False, "")),
+        (("postgres", "-f"), (["postgres"], None, 100, True, "")),
+        (("--application", "shop"), (["postgres", "redis"], None, 100, False, "shop")),
     ],
 )
 def test_logs_are_asked_for_as_the_flags_say(

@@ -14,7 +14,8 @@ DECLARED = Declared(
     backup_directory="/srv/backups", admin="dbadmin",
     containers={"postgres": "db-server-postgres", "redis": "db-server-redis"},
     images={"postgres": "postgres:17", "redis": "redis:8"}, ports={"postgres": 5432, "redis": 6379},
-    memory={"postgres": GIB, "redis": 256 * MIB}, stand_ins=False, applications={"shop": ("shop_db", "shop_role")},
+    memory={"postgres": GIB, "redis": 256 * MIB}, stand_ins=False,
+    applications={"shop": ("shop_db", "shop_role")}, max_connections=103,
 )  # fmt: skip
 PLACE = Place(
     server_uid=999, owners=((".", 999), ("PG_VERSION", 999)), version="17", free=50 * GIB, total=100 * GIB,

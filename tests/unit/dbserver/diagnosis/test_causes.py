@@ -8,7 +8,7 @@ import pytest
 
 from dbserver.diagnosis.cause import BY_SERVER, FAULT, ISSUES, WARNING, judge
 from dbserver.diagnosis.causes import CAUSES
-from dbserver.diagnosis.facts import Database, Facts, Place, Prepared, Role
+from dbserver.diagnosis.facts import Collation, Database, Facts, Inside, Place, Prepared, Role
 from dbserver.docker.containers import Published
 from dbserver.docker.host import Identity
 from dbserver.identity import Known
@@ -64,6 +64,10 @@ def refusing(server: str, words: str) -> Facts:
 def shop(**changes: Any) -> Facts:
     values: dict[str, Any] = {"name": "shop_db", "open": True, "limit": -1, "age": 100, "checksum_failures": 0}
     return with_postgres(databases=(Database(**{**values, **changes}),))
+
+
+def inside_shop(**changes: Any) -> Facts:
+    return with_postgres(inside=(Inside("shop_db", **changes),), available={"hstore": "1.8"}, libraries=("pg_cron",))
 
 
 def place_of_stopped(**changes: Any) -> Facts:
@@ -163,6 +167,10 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("locks-exhausted", said("ERROR:  out of shared memory"), "was full, 1 times"),
     ("postgres-crashed", with_postgres(crashed_seconds=90.0), "was ended 1 min 30 s ago"),
     ("collation-version", with_postgres(collations=(("shop_db", "2.36", "2.41"),)), "version 2.36, the image has 2.41"),
+    ("collation-version-of-columns", inside_shop(collations=(Collation('s."C"', "1", "2", ("s.i",)),)),
+     'version 1 of s."C", the image has 2'),
+    ("library-not-loaded", inside_shop(extensions=(("pg_stat_statements", "1.11"),)), ": pg_stat_statements"),
+    ("extension-older", inside_shop(extensions=(("hstore", "1.7"),)), "version 1.7, the image brings 1.8"),
     ("connections-exhausted", with_postgres(used=100), "100 of 100 connections are taken"),
     ("connections-exhausted", said("FATAL:  sorry, too many clients already"), "1 were refused"),
     ("connections-exhausted", refusing(PG, "FATAL:  sorry, too many clients already"), "every connection is taken"),
@@ -235,6 +243,49 @@ def test_a_cause_is_found_alone_with_its_figures_and_a_whole_command(cause: str,
     assert words in found[0].what
     assert "{" not in found[0].command.replace("{{", "")
     assert shlex.split(found[0].command), "a shell can read it"
+
+
+def test_the_indexes_are_named_and_made_again_alone_unless_they_are_many() -> None:
+    moved = {"collations": (("shop_db", "2.36", "2.41"),)}
+    few = with_postgres(**moved, inside=(Inside("shop_db", indexes=('s."I"', "s.j")),))
+    (found,) = findings(few)
+    assert found.evidence == ('index s."I"', "index s.j")
+    assert shlex.split(found.command.partition(" && ")[0])[-6:] == [
+        "--dbname", "shop_db", "--index", 's."I"', "--index", "s.j",
+    ]  # fmt: skip
+    many = with_postgres(**moved, inside=(Inside("shop_db", indexes=tuple(f"s.i{n}" for n in range(21))),))
+    (found,) = findings(many)
+    assert found.evidence[-1] == "and 17 more"
+    assert "--index" not in found.command
+
+
+def test_a_library_is_added_to_those_that_are_loaded_unless_that_waits_for_a_restart() -> None:
+    inside = (Inside("shop_db", (("pg_cron", "1.6"), ("pg_stat_statements", "1.11"), ("hstore", "1.8"))),)
+    (found,) = findings(with_postgres(inside=inside, libraries=("pg_cron",)))
+    assert "shared_preload_libraries' pg_cron,pg_stat_statements &&" in found.command
+    assert found.evidence == ("pg_stat_statements in database shop_db",)
+    waiting = findings(with_postgres(inside=inside, libraries=(), pending=("shared_preload_libraries",)))
+    assert [each.cause for each in waiting] == ["settings-pending"]
+
+
+START = "./scripts/start.sh --stack unit"
+
+
+@pytest.mark.parametrize(("known", "command"), [
+    (said('FATAL:  password authentication failed for user "nobody"'), "./scripts/dbserver list --stack unit"),
+    (said('FATAL:  database "nowhere" does not exist'), "./scripts/dbserver list --stack unit"),
+    (denied("auth", "nobody"), "./scripts/dbserver connections --stack unit"),
+    (denied("command", "default"), "./scripts/dbserver connections --stack unit"),
+    (denied("key", "gone"), "./scripts/dbserver connections --stack unit"),
+    (refusing(PG, "FATAL:  sorry, too many clients already"),
+     "pulumi config set --stack unit --path 'db-server:postgres.maxConnections' 154 && " + START),
+    (with_postgres(roles=(Role("shop_role", 0, 20, expired=False), Role('o{"', 4, 4, expired=False))),
+     'docker exec db-server-postgres psql -U dbadmin -d postgres -c "ALTER ROLE \\"o{\\"\\"\\" CONNECTION LIMIT 8"'),
+])  # fmt: skip
+def test_a_command_can_be_run_as_it_stands_where_nobody_knows_whose_clients_they_are(
+    known: Facts, command: str
+) -> None:
+    assert [each.command for each in findings(known)] == [command]
 
 
 def test_every_cause_of_the_table_is_found_by_a_test() -> None:

@@ -49,7 +49,19 @@ def test_a_container_is_read_from_what_docker_prints(programs: Programs) -> None
             "/etc/postgresql": "/data/db-server/config/postgres",
         },
         privileges=Privileges(capabilities=(), dropped=(), security=(), read_only=False, core=None),
+        unwritable=("/etc/postgresql",),
     )
+
+
+def test_how_a_container_logs_stops_and_swaps_is_read_too(programs: Programs) -> None:
+    entry = inspected()
+    log = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    entry["HostConfig"] |= {"MemorySwap": 2048, "ShmSize": 64, "LogConfig": log}
+    entry["Config"]["StopTimeout"] = 60
+    programs.answer("container inspect", printed(entry))
+    seen = containers.inspect([NAME])[NAME]
+    assert (seen.swap, seen.shared_memory, seen.stop_seconds) == (2048, 64, 60)
+    assert seen.log == ("json-file", "max-file=3", "max-size=10m")
 
 
 def test_a_container_of_a_stranger_without_labels_mounts_ports_or_health_is_read_too(programs: Programs) -> None:
@@ -125,10 +137,14 @@ def test_two_containers_are_asked_for_at_once(programs: Programs) -> None:
     assert programs.calls[0].argv == ("docker", "container", "inspect", "a", "b")
 
 
+CANNOT = "Cannot connect to the Docker daemon"
+
+
 @pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
         ("Cannot connect to the Docker daemon", "does not answer: Cannot connect", "sudo systemctl start docker"),
+        (f"{CANNOT}\n{CANNOT}", f"does not answer: {CANNOT}", "sudo systemctl start docker"),
         ("permission denied while trying to connect", "no permission to use", "sudo usermod -aG docker $USER"),
     ],
 )
@@ -139,6 +155,7 @@ def test_a_daemon_that_cannot_be_used_is_an_error_with_the_way_out(
     with pytest.raises(NotRunningError) as caught:
         containers.inspect([NAME])
     assert message in caught.value.message
+    assert caught.value.message.count(CANNOT) <= 1
     assert caught.value.hint.startswith(hint)
     assert caught.value.exit_code == Exit.UNHEALTHY
 

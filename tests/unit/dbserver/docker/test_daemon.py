@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from dbserver.docker import daemon
+from dbserver.errors import NotRunningError
 from tests.unit.fakes import Answer, Failed, Programs
 
 
@@ -36,3 +37,21 @@ def test_neighbours_are_let_in_before_docker_28(version: str, words: str) -> Non
     what = daemon.letting_neighbours_in(version)
     assert what.startswith(words)
     assert bool(what) == bool(words)
+
+
+SLOW = subprocess.TimeoutExpired("docker", 1)
+
+
+def test_a_daemon_that_hangs_is_told_after_two_short_questions(programs: Programs) -> None:
+    programs.answer("container ls", SLOW)
+    programs.answer("docker version", SLOW)
+    with pytest.raises(NotRunningError, match="runs, but does not answer"):
+        daemon.answer(["docker", "container", "ls"])
+    assert sum(call.options["timeout"] for call in programs.calls) < 2
+
+
+def test_a_daemon_that_is_busy_is_asked_again_with_patience(programs: Programs) -> None:
+    programs.answer("container ls", SLOW, "shop\n")
+    programs.answer("docker version", "28.0.0\n")
+    assert daemon.answer(["docker", "container", "ls"]).stdout == "shop\n"
+    assert programs.calls[-1].options["timeout"] == 30

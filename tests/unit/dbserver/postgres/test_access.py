@@ -128,6 +128,13 @@ def test_the_role_is_fenced_and_limited_before_its_database_is_made() -> None:
     assert places == sorted(places)
 
 
+def test_a_trusted_extension_is_made_by_the_role_and_everything_after_it_by_the_administrator() -> None:
+    script = access.grant(wanted())
+    made = script.index("CREATE EXTENSION")
+    assert "'trusted' = 'true') AS trusted \\gset\n\\if :trusted\nSET ROLE \"shop_user\";\n\\endif\n" in script[:made]
+    assert script.endswith("\\gexec\nRESET ROLE;\n")
+
+
 def test_logging_is_off_before_the_first_statement_of_each_session() -> None:
     lines = access.grant(wanted(verifier="SCRAM-SHA-256$x")).splitlines(keepends=True)
     assert lines[0] == access.QUIET

@@ -4,7 +4,7 @@ import json
 import subprocess
 from typing import Any
 
-from dbserver.diagnosis.facts import Role, Session
+from dbserver.diagnosis.facts import Collation, Inside, Role, Session
 from dbserver.postgres import examination
 from tests.unit.fakes import Failed, Programs
 
@@ -18,7 +18,7 @@ PRINTED: dict[str, Any] = {
     "version": "17.5", "now": 12.5, "checkpoint": 10.0, "standby": False, "read_only": False, "max_connections": 25,
     "reserved": 3, "used": 1, "roles": [ROLE], "databases": [], "sessions": [SESSION], "prepared": [], "pending": ["a"],
     "overridden": [], "faults": [], "archive_failures": 0, "slots": [{"name": "s", "kept": 5}],
-    "collations": [], "crashed_seconds": None,
+    "collations": [], "crashed_seconds": None, "libraries": "pg_cron, $libdir/citus", "available": {"hstore": "1.8"},
 }  # fmt: skip
 
 
@@ -32,6 +32,23 @@ def test_the_answer_is_read(programs: Programs) -> None:
     assert found.collations == (("d", "2.36", "2.41"),)
     assert (found.pending, found.slots, found.faults) == (("a",), (("s", 5),), ())
     assert found.asked <= found.answered
+
+
+def test_each_open_database_is_asked_from_inside_and_one_that_lets_nobody_in_is_left_out(programs: Programs) -> None:
+    row = {"open": True, "limit": -1, "age": 1, "checksum_failures": 0}
+    databases = [{**row, "name": "a"}, {**row, "name": "b"}, {**row, "name": "c"}, {**row, "name": "d", "open": False}]
+    moved = {"name": "s.c", "recorded": "1", "actual": "2", "indexes": ["s.i"]}
+    told = {"extensions": [["hstore", "1.7"]], "indexes": ["s.j"], "collations": [moved]}
+    programs.answer("pg_stat_activity", json.dumps({**PRINTED, "databases": databases}))
+    programs.answer("\\connect 'a'", json.dumps({"a": told}))
+    programs.answer("\\connect 'c'", json.dumps({"c": {"extensions": [], "indexes": [], "collations": []}}))
+    programs.answer("\\connect 'a'", json.dumps({"a": told}))
+    found, _ = examination.examine("db-server-postgres", "dbadmin")
+    assert found
+    collation = Collation("s.c", "1", "2", ("s.i",))
+    assert found.inside == (Inside("a", (("hstore", "1.7"),), ("s.j",), (collation,)), Inside("c"))
+    assert found.libraries == ("pg_cron", "citus")
+    assert not programs.started("\\connect 'd'")
 
 
 def test_every_value_of_the_answer_is_asked_for() -> None:

@@ -30,6 +30,7 @@ def test_one_gibibyte_gives_these_settings() -> None:
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",
         "authentication_timeout": "5s",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
     }
 
 

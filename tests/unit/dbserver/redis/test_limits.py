@@ -76,24 +76,24 @@ def test_what_is_declared_wins_in_the_form_that_redis_prints() -> None:
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        ({"maxmemory": "much"}, "maxmemory: should be an amount of memory"),
+        ({"maxmemory": "much"}, "maxmemory: 'much' should be an amount of memory"),
         ({"maxmemory": "250m"}, "maxmemory: 250.0 MB and maxmemory-clients 16.0 MB should be at least 1 MB each"),
         ({"maxmemory": "0"}, "maxmemory: 0 B and"),
-        ({"maxmemory_clients": "500k"}, "maxmemory-clients: should be at least 1m"),
+        ({"maxmemory_clients": "500k"}, "maxmemory-clients: 500.0 kB should be at least 1 MB"),
         ({"proto_max_bulk_len": "1k"}, "proto-max-bulk-len: 1.0 kB should be at least 1 MB"),
         ({"proto_max_bulk_len": "16m", "client_query_buffer_limit": "8m"}, "proto-max-bulk-len: 16.0 MB should be"),
         ({"proto_max_bulk_len": "32m", "maxmemory_clients": "16m"}, "and at most client-query-buffer-limit 16.0 MB"),
         ({"client_output_buffer_limit": "normal 0 0 0"}, "client-output-buffer-limit: the hard limit of normal"),
         ({"client_output_buffer_limit": "normal 4m 1m 5"}, "at least proto-max-bulk-len 8.0 MB"),
         ({"client_output_buffer_limit": "pubsub 0 0 0"}, "that of pubsub no 0"),
-        ({"client_output_buffer_limit": "normal 4m"}, "client-output-buffer-limit: should be CLASS HARD SOFT SECONDS"),
+        ({"client_output_buffer_limit": "normal 4m"}, "client-output-buffer-limit: 'normal 4m' should be CLASS HARD"),
         ({"client_output_buffer_limit": "all 4m 4m 4"}, "should be CLASS HARD SOFT SECONDS of normal"),
         ({"client_output_buffer_limit": ""}, "should be CLASS HARD SOFT SECONDS"),
-        ({"client_output_buffer_limit": "normal 16m 8m soon"}, "client-output-buffer-limit: should be a whole number"),
-        ({"maxclients": "1000"}, "maxclients: should be from 9869 to 1000000: with less, connections that do nothing"),
-        ({"maxclients": "9999999"}, "maxclients: should be from"),
-        ({"timeout": "5m"}, "timeout: should be a whole number"),
-        ({"tcp_keepalive": "-1"}, "tcp-keepalive: should be a whole number"),
+        ({"client_output_buffer_limit": "normal 16m 8m soon"}, "'normal 16m 8m soon' should be a whole number"),
+        ({"maxclients": "1000"}, "maxclients: 1000 should be from 9869 to 1000000: with less, connections"),
+        ({"maxclients": "9999999"}, "maxclients: 9999999 should be from"),
+        ({"timeout": "5m"}, "timeout: '5m' should be a whole number"),
+        ({"tcp_keepalive": "-1"}, "tcp-keepalive: '-1' should be a whole number"),
     ],
 )
 def test_nonsense_is_told_with_its_name(declared: dict[str, str], said: str) -> None:
@@ -120,7 +120,7 @@ def test_events_of_keys_are_told_as_the_server_prints_them(declared: str, said: 
 @pytest.mark.parametrize("text", ["x", "K", "KE", "Kq", "all", "A", "K x", "Kx\n"])
 def test_events_that_nobody_would_get_are_refused(text: str) -> None:
     (fault,) = faults({"notify_keyspace_events": text})
-    assert fault.startswith("notify-keyspace-events: should ")
+    assert fault.startswith(f"notify-keyspace-events: {text!r} should ")
 
 
 def test_several_faults_are_told_at_once() -> None:

@@ -56,8 +56,7 @@ def test_without_applications_nothing_is_declared() -> None:
         ("redisPrefix", ""), ("redisPrefix", "a*"), ("redisPrefix", "a b"), ("redisPrefix", "a?"),
         ("redisPrefix", "[a]"), ("redisPrefix", "p" * 65), ("redisPrefix", "a\n"), ("redisScan", 1),
         ("redisPrefix", []), ("redisPrefix", ["a:", "b c"]), ("redisPrefix", {}),
-        ("redisChannels", "news"), ("redisChannels", [""]), ("redisChannels", ["a ~*"]), ("redisChannels", ["a\n"]),
-        ("redisChannels", ["c" * 129]), ("redisChannels", ['"a"']),
+        ("redisPrefix", 5), ("redisChannels", "news"),
     ],
 )  # fmt: skip
 def test_a_faulty_value_is_the_only_fault_and_has_its_path(key: str, value: Any) -> None:
@@ -72,6 +71,26 @@ def test_a_faulty_extension_is_named_by_its_place(extension: Any) -> None:
     assert found.startswith("applications.0.extensions.1: ")
 
 
+@pytest.mark.parametrize("channel", ["", "a ~*", "a\n", "c" * 129, '"a"', 1])
+def test_a_faulty_channel_is_named_by_its_place(channel: Any) -> None:
+    (found,) = faults({"name": "shop", "redisChannels": ["news", channel]})
+    assert found.startswith("applications.0.redisChannels.1: ")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("a*", "'a*' should be 1 to 64 letters, digits and _ . : -"),
+        (["b c"], "should be 1 to 64 letters, digits and _ . : -"),
+        (["a:", "b c"], "has 'b c'; each should be 1 to 64 letters, digits and _ . : -"),
+        ([], "should have at least 1"),
+        (5, "5 should be a text or a list of texts"),
+    ],
+)
+def test_what_a_prefix_may_be_is_told_in_words(prefix: Any, said: str) -> None:
+    assert faults({"name": "shop", "redisPrefix": prefix}) == [f"applications.0.redisPrefix: {said}"]
+
+
 @pytest.mark.parametrize("entries", [{}, "shop", [1], ["shop"]])
 def test_what_is_no_list_of_entries_is_a_fault(entries: Any) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -80,7 +99,9 @@ def test_what_is_no_list_of_entries_is_a_fault(entries: Any) -> None:
 
 
 def test_a_name_that_is_missing_and_a_key_that_is_unknown_are_told_together() -> None:
-    assert faults({"pool_size": 1}) == ["applications.0.name: Field required", "applications.0.pool_size: unknown key"]
+    assert faults({"pool_size": 1}) == [
+        "applications.0.name: is missing", "applications.0.pool_size: unknown key; did you mean poolSize?",
+    ]  # fmt: skip
 
 
 def test_settings_are_kept_in_small_letters_and_one_written_twice_is_a_fault() -> None:
@@ -93,20 +114,22 @@ def test_settings_are_kept_in_small_letters_and_one_written_twice_is_a_fault() -
 def test_names_databases_and_roles_used_twice_are_all_told() -> None:
     same = {"name": "shop", "database": "data", "role": "reader"}
     assert faults(same, same, {**same, "name": "other"}) == [
-        "applications: name shop is used twice",
-        "applications: database data is used twice",
-        "applications: role reader is used twice",
+        "applications: name shop is used twice: applications.0, applications.1",
+        "applications: database data is used twice: applications.0, applications.1, applications.2",
+        "applications: role reader is used twice: applications.0, applications.1, applications.2",
     ]
 
 
 def test_two_names_that_give_the_same_database_are_refused() -> None:
     assert faults({"name": "a-b"}, {"name": "x", "database": "a_b", "role": "x"}) == [
-        "applications: database a_b is used twice"
+        "applications: database a_b is used twice: applications.0, applications.1"
     ]
 
 
 def test_a_role_that_is_another_s_default_is_refused() -> None:
-    assert faults({"name": "shop"}, {"name": "other", "role": "shop"}) == ["applications: role shop is used twice"]
+    assert faults({"name": "shop"}, {"name": "other", "role": "shop"}) == [
+        "applications: role shop is used twice: applications.0, applications.1"
+    ]
 
 
 @pytest.mark.parametrize("database", ["postgres", "template0", "template1", "boss"])
@@ -237,3 +260,13 @@ def test_all_faults_between_entries_are_told_at_once() -> None:
     )  # fmt: skip
     for part in ("name a is used twice", ".0.role", ".1.database", "connections are"):
         assert any(part in fault for fault in found), (part, found)
+
+
+def test_an_extension_whose_library_is_not_loaded_is_refused_with_the_setting_to_write() -> None:
+    entry = {"name": "shop", "extensions": ["pg_cron", "pg_trgm"]}
+    (fault,) = faults(entry)
+    assert fault.startswith("applications.0.extensions: pg_cron needs its library")
+    assert fault.endswith("postgres.settings.shared_preload_libraries: pg_cron")
+    (beside,) = faults(entry, postgres={"settings": {"shared_preload_libraries": "citus"}})
+    assert beside.endswith(": citus,pg_cron")
+    load({"applications": [entry], "postgres": {"settings": {"Shared_Preload_Libraries": "citus, $libdir/pg_cron"}}})

@@ -19,13 +19,19 @@ def config(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (config(applications=[{"nmae": "shop"}]), "applications.0.nmae: unknown key"),
-        (config(aplications=[SHOP]), "aplications: unknown key"),
-        ({"confg": {"db-server:applications": [SHOP]}}, "confg: unknown key"),
-        ({"config": {"db-sever:applications": [SHOP]}}, "config.db-sever:applications: unknown key"),
-        ({"config": {"applications": [SHOP]}}, "config.applications: unknown key"),
-        (config(postgres={"contianerName": "pg"}), "postgres.contianerName: unknown key"),
-        (config(redis={"port": "6379"}), "redis.port: Input should be a valid integer"),
+        (config(applications=[{"nmae": "shop"}]), "applications.0.nmae: unknown key; did you mean name?"),
+        (config(aplications=[SHOP]), "aplications: unknown key; did you mean applications?"),
+        ({"confg": {"db-server:applications": [SHOP]}}, "confg: unknown key; did you mean config?"),
+        (
+            {"config": {"db-sever:applications": [SHOP]}},
+            "config.db-sever:applications: unknown key; did you mean db-server:applications?",
+        ),
+        (
+            {"config": {"applications": [SHOP]}},
+            "config.applications: unknown key; did you mean db-server:applications?",
+        ),
+        (config(postgres={"contianerName": "pg"}), "postgres.contianerName: unknown key; did you mean containerName?"),
+        (config(redis={"port": "6379"}), "redis.port: '6379' should be a whole number, without quotes"),
         (config(dataDirectory="data"), "dataDirectory: "),
         (config(applications=[SHOP, SHOP]), "applications: name shop is used twice"),
         (config(standIns="perhaps"), "standIns: "),
@@ -65,7 +71,7 @@ def test_what_the_engine_takes_is_no_fault(content: Any) -> None:
 
 def test_a_key_beside_an_encrypted_one_is_judged() -> None:
     content = config(postgres={"port": {"secure": "v1:x"}, "prot": 1})
-    assert file.faults(content) == ["postgres.prot: unknown key"]
+    assert file.faults(content) == ["postgres.prot: unknown key; did you mean port?"]
 
 
 def test_an_encrypted_password_and_one_that_is_kept_exclude_each_other_as_a_plain_one_does() -> None:
@@ -76,11 +82,11 @@ def test_an_encrypted_password_and_one_that_is_kept_exclude_each_other_as_a_plai
 
 
 def test_a_key_that_stands_twice_is_one_of_all_faults() -> None:
-    content, twice = stack_file.loaded("Pulumi.prod.yaml", "config:\n  db-server:nmae: x\n  db-server:nmae: y\n")
+    content, twice = stack_file.loaded("Pulumi.prod.yaml", "config:\n  db-server:tsl: x\n  db-server:tsl: y\n")
     with pytest.raises(UsageError) as caught:
         file.refuse_faults("Pulumi.prod.yaml", content, twice)
     assert caught.value.message.splitlines()[1:] == [
-        "  nmae: stands twice, in line 2 and in line 3", "  nmae: unknown key",
+        "  tsl: stands twice, in line 2 and in line 3", "  tsl: unknown key; did you mean tls?",
     ]  # fmt: skip
 
 

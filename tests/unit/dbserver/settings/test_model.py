@@ -59,7 +59,12 @@ OUT_OF_RANGE = [
     ("redis.persistence", "aof"), ("adminPassword", "short"), ("adminPassword", ""), ("adminPassword", "line\nbreak"),
 ]  # fmt: skip
 NO_MEMORY = ["", "lots", "-1g", "1x", "1gg", "1 000m", "0x10", "1e9", "g", "1.g", ".5g", "1,5g", True, None, [], {}]
-UNKNOWN = ["applications2", "network.driver", "postgres.prot", "redis.pasword", "postgres.container_name", "stand_ins"]
+UNKNOWN = {
+    "applications2": "did you mean applications?", "network.driver": "known: name, create",
+    "postgres.prot": "did you mean port?", "postgres.container_name": "did you mean containerName?",
+    "stand_ins": "did you mean standIns?", "offsite.keep.weeks": "did you mean weekly?",
+    "archive.base_backups": "did you mean baseBackup?",
+}  # fmt: skip
 
 TABLE = (
     [(path, name) for path in NAME_PATHS for name in HOSTILE_NAMES]
@@ -79,14 +84,14 @@ def test_a_faulty_value_is_the_only_fault_and_has_its_path(path: str, value: Any
     assert found[0].startswith(f"{path}: "), found
 
 
-@pytest.mark.parametrize("path", UNKNOWN)
-def test_an_unknown_key_is_named_at_every_level(path: str) -> None:
-    assert faults(nested(path, 1)) == [f"{path}: unknown key"]
+@pytest.mark.parametrize(("path", "meant"), UNKNOWN.items())
+def test_an_unknown_key_is_named_at_every_level_with_what_was_meant_or_what_there_is(path: str, meant: str) -> None:
+    assert faults(nested(path, 1)) == [f"{path}: unknown key; {meant}"]
 
 
 def test_the_fault_of_a_memory_says_how_to_write_it() -> None:
     assert faults({"redis": {"memory": "much"}}) == [
-        "redis.memory: should be an amount of memory such as 512m or 2g"
+        "redis.memory: 'much' should be an amount of memory such as 512m or 2g"
     ]  # fmt: skip
 
 
@@ -97,7 +102,7 @@ def test_an_amount_of_memory_beyond_every_number_is_a_fault_like_any_other() -> 
 @pytest.mark.parametrize("name", ["pg_", "pg_monitor", "pg_signal_backend", "public", "none", "default"])
 def test_a_reserved_role_is_refused_with_the_reason(name: str) -> None:
     assert faults({"postgres": {"adminUser": name}}) == [
-        "postgres.adminUser: is reserved by PostgreSQL or Redis"
+        f"postgres.adminUser: {name!r} is reserved by PostgreSQL or Redis"
     ]  # fmt: skip
 
 
@@ -207,9 +212,10 @@ def test_all_faults_are_reported_at_once_each_with_its_path() -> None:
 
 def test_the_text_of_an_error_holds_every_fault_on_a_line_of_its_own() -> None:
     with pytest.raises(SettingsError) as caught:
-        load({"a": 1, "b": 2})
+        load({"netwrk": 1, "rediss": 2})
     assert str(caught.value).splitlines() == [
-        "the configuration has faults; nothing was changed:", "  a: unknown key", "  b: unknown key",
+        "the configuration has faults; nothing was changed:", "  netwrk: unknown key; did you mean network?",
+        "  rediss: unknown key; did you mean redis?",
     ]  # fmt: skip
 
 
@@ -368,3 +374,17 @@ def test_declared_limits_of_redis_are_judged_against_its_memory() -> None:
     declared["redis"]["memory"] = "256m"
     found = load(declared).redis.effective_settings
     assert (found["maxmemory"], found["timeout"]) == (str(120 * 1024 * 1024), "300")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("wal_level", "minimal"), ("max_wal_senders", "2"), ("max_replication_slots", "0")]
+)
+def test_a_setting_that_leaves_the_archive_without_the_log_is_a_fault(name: str, value: str) -> None:
+    written = {"postgres": {"settings": {name: value}}}
+    assert [fault for fault in faults({**written, "archive": {"enabled": True}}) if name in fault]
+    assert load(written)
+
+
+def test_settings_that_the_archive_bears_are_none() -> None:
+    settings = {"wal_level": "logical", "max_wal_senders": "3", "max_replication_slots": "2"}
+    assert load({"archive": {"enabled": True}, "postgres": {"settings": settings}})

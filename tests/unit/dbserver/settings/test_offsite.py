@@ -30,7 +30,7 @@ def test_without_a_url_nothing_is_copied() -> None:
         ({"recipients": ["geheim"]}, "offsite.recipients.0"), ({"bandwidth": "fast"}, "offsite.bandwidth"),
         ({"keep": {"hourly": 1}}, "offsite.keep.hourly"), ({"keep": {"daily": -1}}, "offsite.keep.daily"),
         ({"keep": {"minimum": 0}}, "offsite.keep.minimum"), ({"secretKey": "geheim"}, "offsite.secretKey"),
-        ({"recipients": []}, "offsite: recipients"),
+        ({"recipients": []}, "offsite.recipients: at least one"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_by_its_path_and_no_secret_is_repeated(changes: dict[str, Any], path: str) -> None:

@@ -39,16 +39,16 @@ def faults(tls: dict[str, Any], **others: Any) -> list[str]:
 def test_an_address_that_is_none_of_one_way_in_is_refused_with_its_reason(address: str, reason: str) -> None:
     found = faults({"address": address})
     assert len(found) == 1
-    assert found[0].startswith(f"tls.address: {reason}")
+    assert found[0].startswith(f"tls.address: {address!r} {reason}")
 
 
 @pytest.mark.parametrize(
     ("tls", "fault"),
     [
-        ({"names": ["db.example.com"]}, "tls: address: is missing"),
+        ({"names": ["db.example.com"]}, "tls.address: is missing"),
         ({**ADDRESS, "certificateFile": "a.crt"}, "tls: certificateFile and keyFile: one without the other"),
         ({**ADDRESS, "keyFile": "a.key"}, "tls: certificateFile and keyFile: one without the other"),
-        ({**ADDRESS, "caFile": "ca.crt"}, "tls: caFile: is the authority of a given certificate"),
+        ({**ADDRESS, "caFile": "ca.crt"}, "tls.caFile: is the authority of a given certificate"),
         ({**ADDRESS, "names": ["a.example", "A.example"]}, "tls.names: names one twice"),
         ({**ADDRESS, "names": ["a b"]}, "tls.names.0: "),
         ({**ADDRESS, "names": ["-a"]}, "tls.names.0: "),
