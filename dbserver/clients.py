@@ -1,12 +1,14 @@
 """Who is connected: what the servers say of their clients, with the container behind each address."""
 
+import ipaddress
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from dbserver import contract
+from dbserver import contract, execute
 from dbserver.docker import containers, networks
 from dbserver.docker.networks import Network
 from dbserver.errors import DbServerError, RefusedError, UsageError
@@ -19,6 +21,7 @@ from dbserver.results.clients import ApplicationUse, Client
 COLOURS = ("blue", "green")
 COLOUR = re.compile(rf"(?:^|[-_.])({'|'.join(COLOURS)})(?=$|[-_.])")
 INSIDE, HOST, UNKNOWN, ON_NETWORK = "inside the container", "the host", "an unknown address", "the network"
+ESTABLISHED = "01"
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,37 @@ def refuse(servers: Servers, *, override: bool, doing: str = "") -> list[Client]
         hint = f"finish the deployment and stop them, or cut them off with {flag}"
         raise RefusedError(f"{doing}application containers are connected: {listed(connected)}", hint)
     return connected
+
+
+def refuse_held(servers: Servers, *, override: bool, doing: str) -> None:
+    """Refuse as `refuse` does, by the connections that the kernel knows: these servers may not tell any more."""
+    network = networks.find(servers.network)
+    for server, name in servers.containers.items():
+        places = Places(network, (name,))
+        held = {address: places.of(address) for address in addresses(_sockets(name), contract.INNER_PORT[server])}
+        others = sorted(box or address for address, (box, origin) in held.items() if origin in (ON_NETWORK, UNKNOWN))
+        if others and not override:
+            hint = f"finish the deployment and stop them, or cut them off with {contract.DISCONNECT_FLAG}"
+            raise RefusedError(f"{doing}application containers are connected: {', '.join(others)}", hint)
+
+
+def addresses(sockets: str, port: int) -> set[str]:
+    """Return who is connected to a port, from the text of /proc/net/tcp and tcp6."""
+    rows = [line.split() for line in sockets.splitlines()]
+    ends = [(row[1].rpartition(":")[2], row[2].rpartition(":")[0]) for row in rows if row[3:4] == [ESTABLISHED]]
+    return {_address(remote) for local, remote in ends if int(local, 16) == port}
+
+
+def _address(word: str) -> str:
+    """The kernel prints each four bytes as one number of this machine's byte order."""
+    packed = b"".join(int(word[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(word), 8))
+    found = ipaddress.ip_address(packed)
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _sockets(container: str) -> str:
+    argv = ["docker", "exec", container, "cat", "/proc/net/tcp", "/proc/net/tcp6"]
+    return execute.run(argv, check=False, timeout=containers.ANSWER_SECONDS).stdout
 
 
 def unknown(name: str, known: Sequence[str]) -> UsageError:

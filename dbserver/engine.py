@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from dbserver import committed, contract, diagnostics, execute, passphrase
+from dbserver import checkpoints, committed, contract, diagnostics, execute, passphrase
 from dbserver.declared import ROOT, backend, workspace_stack
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, LockedError, UsageError
@@ -190,26 +190,19 @@ def outputs(stack: str, *, secrets: bool = False) -> dict[str, Any]:
     return dict(json.loads(shown))
 
 
-def mend_state(stack: str) -> bool:
-    """Take the state's backup where an update that was killed has left the state cut off; return whether it was.
+def mend_state(stack: str) -> str:
+    """Take a copy of the state where the state is cut off, as a killed update leaves it; return which, in words.
 
-    What the newest step made and the backup lacks is found by its name, as after a lost state. Nothing is done while an
-    update is at work.
+    What was made since is found by its name, as after a lost state. Nothing is done while an update is at work. Raises
+    DbServerError where no copy is whole.
     """
     file = _stack_file(stack)
-    backup = file.with_name(f"{file.name}.bak")
-    cut_off = _local_backend() and file.exists() and not _whole(file)
-    if not cut_off or not _whole(backup) or not all(map(_stale, _locks(stack))):
-        return False
-    host.replace_file(file, backup.read_text(), file.stat().st_mode & 0o777)
-    return True
-
-
-def _whole(file: Path) -> bool:
-    try:
-        return isinstance(json.loads(file.read_text()), dict)
-    except (OSError, ValueError):
-        return False
+    cut_off = _local_backend() and file.exists() and not checkpoints.is_whole(file)
+    if not cut_off or not all(map(_stale, _locks(stack))):
+        return ""
+    copy, words = checkpoints.best(file, _state_root() / "history" / contract.PROJECT / stack)
+    host.replace_file(file, copy.read_text(), file.stat().st_mode & 0o777)
+    return words
 
 
 def release_stale_lock(stack: str) -> list[int]:

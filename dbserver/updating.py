@@ -1,17 +1,18 @@
 """The update of a stack: from every state to what it declares."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from dbserver import compose, contract, engine, major
+from dbserver import compose, contract, engine, major, remaking
 from dbserver.archive.plan import SLOT
 from dbserver.declared import Declared
 from dbserver.docker import containers, networks
 from dbserver.docker.containers import Container
 from dbserver.errors import DbServerError
 from dbserver.plan import replacing
-from dbserver.postgres import archiving
+from dbserver.postgres import access, archiving
 from dbserver.postgres.server import Server
 from dbserver.readiness import CRASHES
 
@@ -29,15 +30,18 @@ def update(
     another state has made are this one's from now on.
     """
     _remove_the_dead(declared, tell)
+    remaking.remove_those_without_files(declared, tell, override=override)
     if new:
         _remove_the_stopped(declared, tell)
-    if engine.mend_state(declared.stack):
-        tell("the state was cut off by an update that was killed: its backup from the step before is taken")
+    taken = engine.mend_state(declared.stack)
+    if taken:
+        tell(f"the state was cut off by an update that was killed: {taken} is taken")
     engine.make(declared.stack)
     for pid in engine.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     found = containers.inspect(list(declared.containers.values()))
     _keep_what_is_as_declared(declared, found, tell)
+    tell_grants(declared, tell)
     stopped = [container.id for container in found.values() if container.state == "exited"]
     allowed = {"disconnect": override, "checkpoint": checkpoint, "new": new, "take_over": take_over}
     _up(declared, stopped, tell, partial(engine.up, declared.stack, tell, **allowed))
@@ -62,6 +66,16 @@ def _forget_archive(declared: Declared) -> None:
     if declared.archive is None:
         server = Server(declared.containers[contract.POSTGRES], declared.admin)
         server.attempt(archiving.drop_unused(SLOT), "postgres")
+
+
+def tell_grants(declared: Declared, tell: Callable[[str], None]) -> None:
+    """Name what the update is going to revoke: nobody else is to connect to a declared database."""
+    databases = [database for database, _ in declared.applications.values()]
+    server = Server(declared.containers[contract.POSTGRES], declared.admin)
+    asked = server.attempt(access.foreign_grants(databases), "postgres") if databases else None
+    if asked and asked.succeeded:
+        for grant in json.loads(asked.stdout or "[]"):
+            tell(f"{grant}, which nothing declares: revoked")
 
 
 def _keep_what_is_as_declared(declared: Declared, found: Mapping[str, Container], tell: Callable[[str], None]) -> None:

@@ -24,7 +24,6 @@ from dbserver.redis import access
 from dbserver.redis import settings as redis_settings
 from infra.deployment import refuse_disconnecting
 
-LOCAL_PASSWORD_BYTES = 24
 VERSION_FILE = "PG_VERSION"
 
 
@@ -64,8 +63,8 @@ def prepare_redis(plan: ContainerPlan, wanted: Mapping[str, str], admin: str, pe
     """As for every container; but the first settings are those under which the data that is there is read.
 
     So the name is freed first: a Redis that stops may write a snapshot.
-    The first users are the administrator, with a password that never leaves
-    this host, and whoever comes without one; the applications' follow.
+    The first users are the administrator, with a new password that never leaves
+    this host, and whoever comes without one; the applications' follow, and those that are there stay until then.
     """
     found, data = _serving(plan, admin), contract.data_directory(plan.data_root, plan.server)
     host.make_directory(data, plan.image)
@@ -77,14 +76,15 @@ def prepare_redis(plan: ContainerPlan, wanted: Mapping[str, str], admin: str, pe
         has_append_only=any(name in held for name in redis_settings.APPEND_ONLY_FILES),
         has_snapshot=redis_settings.SNAPSHOT_FILE in held,
     )
-    password = secrets.token_urlsafe(LOCAL_PASSWORD_BYTES)
+    password = secrets.token_urlsafe(access.LOCAL_PASSWORD_BYTES)
+    directory = contract.config_directory(plan.data_root, plan.server)
+    before = host.read_file(f"{directory}/{access.ACL_FILE}", plan.image)
     files = {
         contract.CONFIG_FILE[contract.REDIS]: redis_settings.render(first),
         access.ADMIN_FILE: password,
-        access.ACL_FILE: access.rules(admin, access.hashed(password), None if is_open else []),
+        access.ACL_FILE: access.first_rules(admin, access.hashed(password), before, is_open=is_open),
     }
-    directory, kept = contract.config_directory(plan.data_root, plan.server), [access.ADMIN_FILE, access.ACL_FILE]
-    host.write_files(directory, files, plan.image, once=kept, private=[access.ADMIN_FILE])
+    host.write_files(directory, files, plan.image, private=[access.ADMIN_FILE])
     _write_certificate(plan, pem)
 
 

@@ -7,7 +7,7 @@ from pulumi.dynamic import Resource
 
 from dbserver import contract
 from dbserver.docker import certificate
-from dbserver.redis import server
+from dbserver.redis import server, settings
 from infra.server import Properties, ServerProvider, certificate_found, patiently
 
 
@@ -29,9 +29,11 @@ class RedisProvider(ServerProvider):
         return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:
-        """Return the settings in force, and no certificate where the server has another one."""
+        """Return the settings in force, none where its file has others, and no certificate where it has another one."""
         running = server.Server(props["container"], props["adminUser"])
         found = patiently(running.wait, lambda: server.actual_settings(running, props["settings"]))
+        if server.file_text(running, contract.CONFIG_FILE[contract.REDIS]) != settings.render(props["settings"]):
+            found = {}
         return {**props, "settings": found, **certificate_found(props, contract.REDIS)}
 
 

@@ -32,8 +32,9 @@ class RedisUsersProvider(ServerProvider):
     def observe(self, props: Properties) -> Properties:
         """Return what differs from the rules that were loaded."""
         running = server.Server(props["container"], props["adminUser"])
-        same = patiently(running.wait, lambda: server.loaded_rules(running)) == props["loaded"]
-        return {**props, "drift": "" if same else "users were changed by hand"}
+        text, loaded = patiently(running.wait, lambda: server.loaded_rules(running))
+        damaged = "" if access.is_whole(text) else f"{access.ACL_FILE} is gone or damaged"
+        return {**props, "drift": damaged if loaded == props["loaded"] else "users were changed by hand"}
 
     def delete(self, _id: str, props: Properties) -> None:
         """Refuse while applications are connected: `destroy` begins here, so everything is as it was then."""

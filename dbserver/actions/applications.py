@@ -1,12 +1,12 @@
 """list, info, env, drop: the applications on the server."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, locks
+from dbserver import advice, clients, contract, locks
 from dbserver.applications import Application
 from dbserver.applied.applications import applied
 from dbserver.backups import making, replaced
@@ -15,7 +15,7 @@ from dbserver.backups.store import Store
 from dbserver.declared import Declared
 from dbserver.docker import containers, passwords
 from dbserver.errors import DbServerError, RefusedError
-from dbserver.postgres import access, remains, sql, swap
+from dbserver.postgres import access, collations, remains, sql, swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered, variables
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
@@ -26,7 +26,9 @@ UNKNOWN = "docs/how-to/recover.md, 'A generated password is not known'"
 def list_applications(declared: Declared) -> Applications:
     """Return every application with what it uses."""
     known = registered(declared)
-    return Applications(declared.stack, _found(declared, known))
+    entries = set(declared.applications.values())
+    found = [replace(each, declared=(each.database, each.role) in entries) for each in _found(declared, known)]
+    return Applications(declared.stack, tuple(found), tuple(_advice(declared)))
 
 
 def info(declared: Declared, name: str) -> ApplicationInfo:
@@ -74,6 +76,16 @@ def drop(declared: Declared, name: str) -> Dropped:
     return Dropped(declared.stack, name, application.database, application.role, found.size_bytes, backup)
 
 
+def _advice(declared: Declared) -> Iterator[str]:
+    found = containers.inspect(list(declared.containers.values()))
+    for server, name in declared.containers.items():
+        if name in found:
+            yield from advice.of_container(server, found[name], int(found[name].oom_killed))
+    postgres = declared.containers[contract.POSTGRES]
+    said = json.loads(_server(declared).query(f"{collations.FIND}SELECT :collations;\n"))
+    yield from advice.of_collations(postgres, declared.admin, [row["name"] for row in said])
+
+
 def _backed_up(declared: Declared, application: Application) -> str:
     wanted = Wanted(application.database, application.name, note="before it was dropped")
     return making.make(_server(declared), Store(Path(declared.backup_directory), declared.backup_recipients), wanted).id
@@ -102,9 +114,18 @@ def _refused(declared: Declared, application: Application) -> ApplicationInfo:
     found = _info(application, _usage(declared, [application]))
     if found.connections:
         hint = "stop its containers, then drop it"
-        raise RefusedError(f"{found.connections} clients are connected to {application.database}", hint)
+        said = f"{found.connections} clients are connected to {application.database}"
+        raise RefusedError(f"{said}{_who(declared, application)}", hint)
     _refuse_remaining(declared, application)
     return found
+
+
+def _who(declared: Declared, application: Application) -> str:
+    """Return who is connected to an application's database, as far as the server tells."""
+    known = clients.find(declared.servers([contract.POSTGRES])).clients
+    theirs = [client for client in known if client.application == application.name]
+    shown = [f"{each.shown} {each.address}".strip() + f", {each.total} as {each.application}" for each in theirs]
+    return f": {'; '.join(shown)}" if shown else ""
 
 
 def _refuse_declared(declared: Declared, application: Application) -> None:

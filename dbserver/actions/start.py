@@ -1,18 +1,21 @@
 """start: the way back from every state to two servers that answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dbserver import contract, engine, locks
+from dbserver import contract, engine, identity, locks
 from dbserver.actions.status import heard
 from dbserver.applied import looking, record
 from dbserver.declared import Declared
+from dbserver.docker import containers, host
+from dbserver.docker.containers import Container
 from dbserver.errors import CommandError, NotRunningError, RefusedError
+from dbserver.postgres.server import Server as Postgres
 from dbserver.redis import server as redis
 from dbserver.redis import usage
 from dbserver.results.servers import Started
-from dbserver.results.status import Status
+from dbserver.results.status import ServerStatus, Status
 
 
 def unchanged(declared: Declared, tell: Callable[[str], None]) -> Started | None:
@@ -62,14 +65,48 @@ def start(
         record.forget(declared.stack)
         updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new, take_over=take_over)
         reached, seen = _looked(declared)
-        faults = [f"{server.container}: {server.fault}" for server in reached.servers if not server.answers]
-        if faults:
-            raise NotRunningError(
-                "the update finished, but " + "; ".join(faults), "docker logs, then ./scripts/start.sh"
-            )
+        _refuse_silent([server for server in reached.servers if not server.answers])
         engine.select(declared.stack)
         record.write(declared.stack, seen)
     return Started(reached, round(time.monotonic() - began, 1))
+
+
+def start_one(declared: Declared, server: str) -> Started:
+    """Start one server's container, stopped or paused, and prove that it answers; the other one stays as it is.
+
+    No engine is asked, so nothing is made or changed. Raises NotRunningError where that is needed, RefusedError where
+    its directory does not hold the stack's data.
+    """
+    began, name = time.monotonic(), declared.containers[server]
+    kind = Postgres if server == contract.POSTGRES else redis.Server
+    with locks.held(declared.stack, "start"):
+        found = containers.inspect([name]).get(name)
+        if found is None or not found.belongs_to(declared.stack):
+            raise NotRunningError(f"there is no container {name} of stack {declared.stack}", "./scripts/start.sh")
+        if found.state == "paused":
+            containers.resume(name)
+        elif not found.running:
+            _refuse_strange(declared, server, found)
+            containers.start(name)
+        kind(name, declared.admin).wait()
+    return Started(heard(declared, {})[0], round(time.monotonic() - began, 1))
+
+
+def _refuse_strange(declared: Declared, server: str, found: Container) -> None:
+    """A server that is started on an empty directory begins anew there."""
+    path = contract.data_directory(declared.data_directory, server)
+    remembered = f"{contract.config_directory(declared.data_directory, server)}/{contract.IDENTITY_FILE}"
+    holds = host.inspect_directory(path, found.image, server, remembered).identity
+    strange = identity.mismatch(server, path, holds, identity.read(engine.STATE, declared.stack).get(server))
+    if strange:
+        raise RefusedError(strange, "./scripts/start.sh says what to do")
+
+
+def _refuse_silent(servers: Sequence[ServerStatus]) -> None:
+    if servers:
+        faults = "; ".join("\n".join([f"{each.container}: {each.fault}", *each.log]) for each in servers)
+        hint = "; ".join(f"docker logs {each.container}" for each in servers)
+        raise NotRunningError(f"the update finished, but {faults}", f"{hint}; mend the cause, then ./scripts/start.sh")
 
 
 def _looked(declared: Declared) -> tuple[Status, dict[str, str]]:

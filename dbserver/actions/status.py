@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine, execute, identity, validity
+from dbserver import advice, contract, engine, execute, identity, validity
 from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
@@ -110,7 +110,11 @@ def _missing(declared: Declared, server: str) -> ServerStatus:
 
 def _known(declared: Declared, server: str, container: Container, said: Finished, image: Local) -> ServerStatus:
     answer, drift = UNDERSTAND[server](container.name, said), _differences(declared, server, container, image)
+    if container.running and container.belongs_to(declared.stack) and declared.network not in container.networks:
+        said_so = f"is not on network {declared.network}: no application reaches it; ./scripts/start.sh"
+        answer = replace(answer, text="", fault=f"{container.name} {said_so}")
     known = _server(server, container, answer, drift)
+    known = replace(known, advice=_advice(declared, server, container, known), log=_log(container, known))
     if not known.answers or (known.redis and known.redis.persistence == "none"):
         return known  # a Redis that keeps nothing has no data to take for another's
     remembered = identity.read(engine.STATE, declared.stack).get(server)
@@ -144,6 +148,23 @@ def _server(server: str, container: Container, said: Answer, drift: tuple[str, .
         postgres=answer.postgres,
         redis=answer.redis,
     )
+
+
+def _advice(declared: Declared, server: str, container: Container, known: ServerStatus) -> tuple[str, ...]:
+    databases = known.postgres.other_collations if known.postgres else ()
+    return (
+        *advice.of_container(server, container, known.oom_kills or 0),
+        *advice.of_crash(container),
+        *advice.of_collations(container.name, declared.admin, databases),
+    )
+
+
+def _log(container: Container, known: ServerStatus) -> tuple[str, ...]:
+    """Return the last lines of a server that ended by itself, or comes back from that and does not answer yet."""
+    ended = not container.running and (container.exit_code or container.state == "restarting")
+    if ended or (container.running and container.restarts and not known.answers):
+        return tuple(containers.last_lines(container.name, advice.CRASHED_LINES).splitlines())
+    return ()
 
 
 def _postgres(name: str, said: Finished) -> Answer:

@@ -13,10 +13,15 @@ def started(result: Started) -> str:
     return "\n".join(
         [
             *(_server(server) for server in result.status.servers),
-            f"stack {result.status.stack} is up ({result.seconds} s)",
+            f"stack {result.status.stack} is {_up(result)} ({result.seconds} s)",
             "next: ./scripts/status.sh | pulumi stack output | ./scripts/stop.sh",
         ]
     )
+
+
+def _up(result: Started) -> str:
+    silent = [server.container for server in result.status.servers if not server.answers]
+    return f"up without {' and '.join(silent)}" if silent else "up"
 
 
 def stopped(result: Stopped) -> str:

@@ -15,7 +15,9 @@ def applications(found: Applications) -> str:
         (each.name, each.database, each.role, _size(each), _connections(each), str(len(each.kept) or ""))
         for each in found.applications
     ]
-    return "\n".join(columns(rows))
+    strange = [each for each in found.applications if not each.declared]
+    marks = [f"{each.name} is not declared: ./scripts/dbserver drop {each.name} destroys it" for each in strange]
+    return "\n".join([*columns(rows), *marks, *found.advice])
 
 
 def application(found: ApplicationInfo) -> str:

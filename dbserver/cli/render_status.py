@@ -66,7 +66,9 @@ def _facts(facts: Iterator[tuple[str, str | Text]]) -> Table:
 def _known(server: ServerStatus) -> Iterator[tuple[str, str | Text]]:
     yield "state", _state(server)
     yield "why", Text(server.fault, "red")
+    yield "log", "\n".join(server.log)
     yield "data", Text(server.data_fault, "red")
+    yield "look", Text("\n".join(server.advice), "yellow")
     if server.postgres:
         yield from _postgres(server.postgres)
     if server.redis:
@@ -75,6 +77,7 @@ def _known(server: ServerStatus) -> Iterator[tuple[str, str | Text]]:
 
 
 def _backups(found: Status) -> Iterator[tuple[str, str | Text]]:
+    yield "stack", found.stack
     for number, each in enumerate(found.backups[:BACKUPS_SHOWN]):
         yield "" if number else "backups", _backup(each)
     if len(found.backups) > BACKUPS_SHOWN:

@@ -33,8 +33,10 @@ CHANGED = 75
     """
     dbserver start                  the selected stack, or dev
     dbserver start --stack prod
+    dbserver start postgres         one that was stopped or paused, nothing else
     """,
 )
+@click.argument("server", required=False, type=click.Choice(SERVERS))
 @click.option("--no-install", is_flag=True, help="Install nothing; ./scripts/start.sh reports what is missing.")
 @click.option("--refresh", is_flag=True, help="Ask the engine, also where nothing seems to differ.")
 @click.option("--if-unchanged", is_flag=True, help="Ask no engine: where something differs, end with code 75.")
@@ -45,6 +47,7 @@ CHANGED = 75
 def start(
     stack: str | None,
     form: str,
+    server: str | None,
     no_install: bool,  # noqa: ARG001  read by the preparation before
     refresh: bool,
     if_unchanged: bool,
@@ -62,6 +65,13 @@ def start(
     from dbserver.actions import start as act
     from dbserver.cli import render
 
+    if server:
+        if disconnect_applications or no_checkpoint or any(unusual.values()):
+            raise UsageError(
+                f"start {server} changes nothing; it has no such flag", "leave the server out, or the flag"
+            )
+        show(act.start_one(running(stack, changing=True), server), form, render.started)
+        return
     wanted = declared(stack)
     done = None if refresh or any(unusual.values()) else act.unchanged(wanted, say)
     if done is None and if_unchanged:
@@ -77,18 +87,21 @@ def start(
 @verb(
     """
     dbserver stop                   both servers, gracefully
+    dbserver stop redis             one
     """,
 )
+@click.argument("server", required=False, type=click.Choice(SERVERS))
 @disconnect_option
-def stop(stack: str | None, form: str, disconnect_applications: bool) -> None:
-    """Stop both servers gracefully; their data stays.
+def stop(stack: str | None, form: str, server: str | None, disconnect_applications: bool) -> None:
+    """Stop one server or both gracefully; their data stays.
 
     Refused while application containers are connected, idle ones of a pool included.
     """
     from dbserver.actions.stop import stop as act
     from dbserver.cli import render
 
-    show(act(running(stack, changing=True), override=disconnect_applications), form, render.stopped)
+    names = (server,) if server else SERVERS
+    show(act(running(stack, changing=True), names, override=disconnect_applications), form, render.stopped)
 
 
 @verb(

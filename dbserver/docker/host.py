@@ -67,10 +67,10 @@ exit 0
 
 WRITE = """
 umask 022; chmod 0700 /target; mkdir -p "/target/$1/.new" && cd "/target/$1/.new" && tar -xpf - || exit 1
-shift; all=1; for name in "$@"; do [ -e "../$name" ] || all=; done
-if [ -n "$all" ]; then for name in "$@"; do rm -f -- "$name"; done; fi
 for file in *; do if [ -e "$file" ]; then mv -f -- "$file" .. || exit 1; fi; done; cd .. && rmdir .new
 """
+# Prints the names of the files that a directory does not hold, or holds empty; works in a server's container as well.
+MISSING = 'dir=$1; shift; for file in "$@"; do [ -s "$dir/$file" ] || echo "$file"; done'
 
 
 @dataclass(frozen=True)
@@ -172,26 +172,40 @@ def parse_identity(printed: str) -> Identity:
     return Identity(values.get("identity", ""), values.get("remembered", ""), values.get("owner", ""))
 
 
-def write_files(
-    directory: str, files: Mapping[str, str], image: str, *, once: Sequence[str] = (), private: Sequence[str] = ()
-) -> None:
+def read_file(path: str, image: str) -> str:
+    """Return the text of a host's file, empty where there is none; what is no text is replaced."""
+    file = Path(path)
+    if direct():
+        return file.read_text(errors="replace") if file.is_file() else ""
+    read = 'cat "$1" 2>/dev/null || true'
+    argv = [*helper_argv(image, ["--mount", "type=bind,source=/,target=/host,readonly"]), "-c", read, "sh"]
+    return execute.run([*argv, f"/host{path}"], timeout=HELPER_SECONDS).stdout
+
+
+def missing_files(directory: str, names: Sequence[str], image: str) -> list[str]:
+    """Return which of these files a host directory does not hold, or holds empty."""
+    path = Path(directory)
+    if direct():
+        return [name for name in names if not (path / name).is_file() or not (path / name).stat().st_size]
+    argv = [*helper_argv(image, ["--mount", "type=bind,source=/,target=/host,readonly"]), "-c", MISSING, "sh"]
+    return execute.run([*argv, f"/host{directory}", *names], timeout=HELPER_SECONDS).stdout.split()
+
+
+def write_files(directory: str, files: Mapping[str, str], image: str, *, private: Sequence[str] = ()) -> None:
     """Write text files into a host directory, each replaced in one rename.
 
-    Files named in `once` belong together: they stay as they are where all of
-    them exist. Those in `private` get mode 0600, the others 0644: the server runs as another user. The
-    directory above is closed to everybody but root.
+    Those in `private` get mode 0600, the others 0644: the server runs as another user. The directory above is closed to
+    everybody but root.
     """
     path = Path(directory)
     if direct():
         path.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
-        kept = once if all((path / name).exists() for name in once) else ()
         for name, text in files.items():
-            if name not in kept:
-                replace_file(path / name, text, _mode(name, private))
+            replace_file(path / name, text, _mode(name, private))
         return
     options = ["--volume", f"{path.parent}:/target"]
-    argv = [*helper_argv(image, options), "-c", WRITE, "sh", path.name, *once]
+    argv = [*helper_argv(image, options), "-c", WRITE, "sh", path.name]
     execute.run(argv, stdin=_archive(files, private), timeout=HELPER_SECONDS)
 
 

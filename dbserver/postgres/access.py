@@ -27,7 +27,12 @@ GRANTED = "role granted"
 # A stored setting, its name in lower case: PostgreSQL keeps its own spelling.
 SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
 
-FOREIGN_GRANTS = "SELECT FROM aclexplode(datacl) WHERE grantee <> datdba"
+# What a database grants to others than its owner, as one text: "grants CONNECT to monitor".
+GRANTED_TO = (
+    "(SELECT 'grants ' || string_agg(what, ' and ' ORDER BY what COLLATE \"C\") FROM (SELECT"
+    " string_agg(DISTINCT privilege_type, ', ') || ' to ' || CASE grantee WHEN 0 THEN 'everybody'"
+    " ELSE pg_get_userbyid(grantee) END AS what FROM aclexplode(datacl) WHERE grantee <> datdba GROUP BY grantee) w)"
+)
 PUBLIC_SCHEMA = "FROM pg_namespace WHERE nspname = 'public'"
 INSTALLED = "(SELECT array_agg(extname::text) FROM pg_extension)"
 
@@ -97,15 +102,17 @@ def differences(access: Access) -> str:
         ("role has other settings", f"SELECT {stored} <> {_setting_array(access.settings)}"),
         ("role is a member of other roles", f"SELECT EXISTS (SELECT FROM pg_auth_members WHERE member = {oid})"),
         ("database has another owner", f"SELECT pg_get_userbyid(datdba) <> {role} {in_databases}"),
-        ("database is open to others", f"SELECT datacl IS NULL OR EXISTS ({FOREIGN_GRANTS}) {in_databases}"),
+        ("database is open to everybody", f"SELECT datacl IS NULL {in_databases}"),
         ("schema public has another owner", f"SELECT pg_get_userbyid(nspowner) <> {role} {PUBLIC_SCHEMA}"),
         ("an extension is missing", f"SELECT NOT {_text_array(access.extensions)} <@ {INSTALLED}"),
     ]
     rows = ", ".join(f"({literal(text)}, ({query}))" for text, query in checks)
+    granted = f"SELECT {GRANTED_TO} {in_databases} AND datacl IS NOT NULL"
     verifier = f"SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {role}"
     return (
-        f"SELECT json_build_object('drift', (SELECT coalesce(json_agg(text), '[]')"
-        f" FROM (VALUES {rows}) c(text, differs) WHERE differs), 'verifier', ({verifier}));\n"
+        f"SELECT json_build_object('drift', (SELECT coalesce(json_agg(text), '[]') FROM"
+        f" (SELECT text FROM (VALUES {rows}) c(text, differs) WHERE differs UNION ALL SELECT 'database ' || text"
+        f" FROM ({granted}) g(text) WHERE text IS NOT NULL) d), 'verifier', ({verifier}));\n"
     )
 
 
@@ -114,6 +121,19 @@ def existing(application: Application) -> str:
     return (
         f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(application.role)}),"
         f" EXISTS (SELECT FROM pg_database WHERE datname = {literal(application.database)});\n"
+    )
+
+
+def foreign_grants(databases: Sequence[str]) -> str:
+    """Return the query for what these databases grant to others than their owners: a JSON list of texts.
+
+    A database that nobody has granted anything grants CONNECT to everybody, until its application is admitted.
+    """
+    names = _text_array(databases)
+    return (
+        f"SELECT coalesce(json_agg('database ' || datname || ' ' || granted ORDER BY datname), '[]') FROM (SELECT"
+        f" datname, {GRANTED_TO} AS granted FROM pg_database WHERE datname = ANY ({names}) AND datacl IS NOT NULL) g"
+        f" WHERE granted IS NOT NULL;\n"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dbserver import contract, execute
 from dbserver.diagnosis.facts import Collation, Database, Inside, Postgres, Prepared, Role, Session
 from dbserver.errors import CommandError
-from dbserver.postgres import commands, settings
+from dbserver.postgres import collations, commands, settings
 from dbserver.postgres.server import Server
 from dbserver.postgres.sql import literal
 
@@ -95,13 +95,6 @@ CRASHED = (
     f"(SELECT {_seconds('a.backend_start')} FROM pg_stat_activity a WHERE a.backend_type = 'checkpointer'"
     " AND a.backend_start > pg_postmaster_start_time() + interval '3s')"
 )
-ACTUAL = "pg_database_collation_actual_version(d.oid)"
-# Databases whose texts are ordered by another version than their indexes were made under. PostgreSQL keeps it since 15;
-# an older one would refuse the whole query for the name of a function.
-COLLATIONS = _rows(
-    {"name": "d.datname", "recorded": "d.datcollversion", "actual": f"coalesce({ACTUAL}, 'none')"},
-    f"pg_database d WHERE d.datallowconn AND d.datcollversion <> coalesce({ACTUAL}, 'none')",
-)
 # Of user's indexes, whose numbers begin there, those in an order of text: the database's own, or another collation's.
 FIRST_OWN = 16384
 DATABASES_OWN = 100
@@ -121,11 +114,6 @@ INSIDE = (
     f" WHERE c.oid IN ({USED}) AND c.collversion <> {NOW}))"
 )
 AVAILABLE = "(SELECT coalesce(json_object_agg(name, default_version), '{}') FROM pg_available_extensions)"
-NONE = literal("'[]'::json")
-FIND_COLLATIONS = (
-    f"SELECT CASE WHEN current_setting('server_version_num')::int < 150000 THEN {NONE}"
-    f" ELSE {literal(COLLATIONS)} END AS collations \\gset\n"
-)
 VALUES = {
     "version": "current_setting('server_version')",
     "now": "extract(epoch FROM clock_timestamp())",
@@ -152,7 +140,7 @@ VALUES = {
     "available": AVAILABLE,
 }
 EXAMINE = (
-    f"SET statement_timeout = '10s';\n{FIND_COLLATIONS}"
+    f"SET statement_timeout = '10s';\n{collations.FIND}"
     f"SELECT json_build_object({', '.join(f'{literal(name)}, {value}' for name, value in VALUES.items())});\n"
 )
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from dbserver import contract
 from dbserver.docker import usage
-from dbserver.postgres import commands, swap
+from dbserver.postgres import collations, commands, swap
 from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse
 
 # Three statements: where adding up sizes takes too long, or the administrator's database is missing, the replies before
 # are there.
 QUESTION = """\
-SELECT json_build_object('version', current_setting('server_version'),
+SELECT json_build_object('collations', :collations, 'version', current_setting('server_version'),
  'connections', (SELECT count(*) FROM pg_stat_activity
    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()),
  'max_connections', current_setting('max_connections')::int,
@@ -23,7 +23,7 @@ SELECT coalesce(json_agg(json_build_array(datname, size) ORDER BY size DESC, dat
    WHERE datname NOT IN ('template0', 'template1')) d WHERE size IS NOT NULL;
 \\connect :USER
 """
-QUESTION += swap.registered_if_any()
+QUESTION = f"{collations.FIND}{QUESTION}{swap.registered_if_any()}"
 
 
 def ask(container: str, admin: str) -> list[str]:
@@ -43,6 +43,7 @@ def parse(printed: str) -> tuple[str, PostgresUse] | None:
         transactions=int(facts["transactions"]),
         cache_hit_ratio=_ratio(facts["hit"], facts["read"]),
         databases=tuple(DatabaseSize(name, size) for name, size in sizes),
+        other_collations=tuple(row["name"] for row in facts["collations"]),
         kept=tuple(_kept(row) for row in beside if row["purpose"] == swap.KEPT and row["size"] is not None),
     )
     return facts["version"].split()[0], use

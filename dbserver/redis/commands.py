@@ -7,8 +7,9 @@ from dbserver import contract
 from dbserver.redis import access
 
 PASSWORD_VARIABLE = "REDISCLI_AUTH"  # noqa: S105  a name
-ADMIN_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ADMIN_FILE}"
-ACL_FILE = f"{contract.INNER_CONFIG[contract.REDIS]}/{access.ACL_FILE}"
+INNER = contract.INNER_CONFIG[contract.REDIS]
+ADMIN_FILE = f"{INNER}/{access.ADMIN_FILE}"
+ACL_FILE = f"{INNER}/{access.ACL_FILE}"
 # The exit status of load_rules where Redis took the rules and did not list them.
 LOADED = 9
 # The master waits so long for more replicas before it sends its data; a backup sets it to nothing.
@@ -68,12 +69,24 @@ def rules_before(container: str, admin: str) -> list[str]:
     """Return the command that prints what new rules are made from, with a NUL between each two; all of it or a failure.
 
     The SHA-256 of the administrator's local password, the categories and the
-    commands for connections that the server knows, the ACL file.
+    commands for connections that the server knows, the ACL file if there is one.
     """
     script = (
         f"set -e; test -s {ADMIN_FILE}; tr -d '\\n' < {ADMIN_FILE} | sha256sum | cut -d ' ' -f 1; printf '\\0';"
-        f" {_AS_ADMIN} ACL CAT; {_AS_ADMIN} ACL CAT connection; printf '\\0'; cat {ACL_FILE}"
+        f" {_AS_ADMIN} ACL CAT; {_AS_ADMIN} ACL CAT connection; printf '\\0';"
+        f" cat {ACL_FILE} || true"
     )
+    return ["docker", "exec", container, "sh", "-c", script, admin]
+
+
+def read_file(container: str, name: str) -> list[str]:
+    """Return the command that prints one of the server's rendered files; nothing where it is gone."""
+    return ["docker", "exec", container, "sh", "-c", 'cat "$0" || true', f"{INNER}/{name}"]
+
+
+def rules_now(container: str, admin: str) -> list[str]:
+    """Return the command that prints the ACL file if there is one, a NUL, and the rules in force, each a line."""
+    script = f"cat {ACL_FILE} || true; printf '\\0'; {_AS_ADMIN} ACL LIST"
     return ["docker", "exec", container, "sh", "-c", script, admin]
 
 

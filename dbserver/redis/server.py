@@ -205,10 +205,15 @@ def apply_rules(server: Server, before: str, rules: str, directory: str, image: 
     try:
         loaded = execute.run(commands.load_rules(server.container, server.admin), timeout=COMMAND_SECONDS)
     except CommandError as fault:
-        if fault.exit_status != commands.LOADED:
+        if fault.exit_status != commands.LOADED and access.is_whole(before):
             host.write_files(directory, {access.ACL_FILE: before}, image)
         raise
     return _identity(loaded.stdout.removeprefix("OK\n"))
+
+
+def file_text(server: Server, name: str) -> str:
+    """Return one of the files that the server reads at its start; nothing where it is gone."""
+    return execute.run(commands.read_file(server.container, name), timeout=COMMAND_SECONDS).stdout
 
 
 def is_open(server: Server) -> bool:
@@ -218,9 +223,11 @@ def is_open(server: Server) -> bool:
     return "nopass" in default and "+@all" in default
 
 
-def loaded_rules(server: Server) -> str:
-    """Return what identifies the rules in force."""
-    return _identity(server.command("ACL", "LIST"))
+def loaded_rules(server: Server) -> tuple[str, str]:
+    """Return the ACL file's text, and what identifies the rules in force."""
+    argv = commands.rules_now(server.container, server.admin)
+    text, _, listed = execute.run(argv, timeout=COMMAND_SECONDS).stdout.partition("\0")
+    return text, _identity(listed)
 
 
 def _identity(listed: str) -> str:

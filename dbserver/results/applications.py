@@ -8,8 +8,8 @@ class ApplicationInfo:
     """One application as the server has it. `size_bytes` is its database's size on disk.
 
     `extensions` are those in its database, None where that lets nobody in. `kept` are the databases that its restores
-    have replaced, the oldest first. Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix`
-    too.
+    have replaced, the oldest first. `declared` is whether an entry of the stack's file has its database and its role.
+    Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix` too.
     """
 
     name: str
@@ -25,14 +25,16 @@ class ApplicationInfo:
     redis_prefixes: tuple[str, ...] = ()
     extensions: tuple[str, ...] | None = ()
     kept: tuple[str, ...] = ()
+    declared: bool = True
 
 
 @dataclass(frozen=True)
 class Applications:
-    """Every application that the server knows."""
+    """Every application that the server knows; `advice` is what deserves a look, each with its command."""
 
     stack: str
     applications: tuple[ApplicationInfo, ...]
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

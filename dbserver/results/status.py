@@ -29,8 +29,9 @@ class KeptDatabase:
 class PostgresUse:
     """How much PostgreSQL is used. `databases` are the largest first, templates left out; empty where it took too long.
 
-    `kept` are those among them that restores have replaced, the oldest first. `connections` are those of clients,
-    without the one that asked. `transactions` and `cache_hit_ratio` (0 to 1, None
+    `kept` are those among them that restores have replaced, the oldest first. `other_collations` are the databases
+    whose indexes on text were made under another version of the system's collations. `connections` are those of
+    clients, without the one that asked. `transactions` and `cache_hit_ratio` (0 to 1, None
     before the first read) count since the statistics were reset.
     """
 
@@ -40,6 +41,7 @@ class PostgresUse:
     cache_hit_ratio: float | None
     databases: tuple[DatabaseSize, ...] = ()
     kept: tuple[KeptDatabase, ...] = ()
+    other_collations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class ServerStatus:
     from the container's start, `restarts` are those that Docker made by itself. `memory_used_bytes` leaves out what
     the kernel can drop; a limit of None is none. `disk_...` and `inodes_free` are of the data directory's file system.
     `differences` are what of the container is not as declared. `certificate` is there where it speaks TLS.
-    `data_fault` is why the data that it serves is not the stack's, empty where it is or nothing is known.
+    `data_fault` is why the data that it serves is not the stack's, empty where it is or nothing is known. `log` are the
+    last lines of one that crashes or has stopped; `advice` is what deserves a look, each with its command.
     """
 
     server: str
@@ -109,6 +112,8 @@ class ServerStatus:
     redis: RedisUse | None = None
     certificate: Validity | None = None
     data_fault: str = ""
+    log: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:

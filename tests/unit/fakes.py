@@ -280,8 +280,8 @@ memory/memory.stat:total_inactive_file 20000000
 POSTGRES_SAYS = (
     FIGURES
     + """\
-{"version" : "17.5 (Debian 17.5-1)", "connections" : 4, "max_connections" : 100, "transactions" : 1234, \
-"hit" : 990, "read" : 10}
+{"collations" : [], "version" : "17.5 (Debian 17.5-1)", "connections" : 4, "max_connections" : 100, \
+"transactions" : 1234, "hit" : 990, "read" : 10}
 [["shop", 3000000], ["dbadmin", 2000000]]
 [{"name" : "shop__old_1", "application" : "shop", "purpose" : "kept", "backup" : "", "since" : 1795698840, \
 "size" : 4000000}, {"name" : "shop__restore_2", "application" : "shop", "purpose" : "restoring", "backup" : "", \

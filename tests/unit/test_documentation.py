@@ -189,6 +189,21 @@ def test_every_promise_of_security_names_a_test_that_exists_and_what_is_not_prom
     assert "**Audit.**" in rest
 
 
+def test_every_state_that_start_comes_back_from_names_a_test_that_exists() -> None:
+    page = section((ROOT / "docs" / "how-to" / "recover.md").read_text(), "What `start.sh` does, by state")
+    lines = [line for line in page.splitlines() if line.startswith("|")][2:]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line) for line in lines]
+    assert len(lines) > 40
+    assert [line for line, tests in zip(lines, named, strict=True) if not tests] == [], "a state without a test"
+    pairs = [pair for tests in named for pair in tests]
+    assert [f"{file}::{name}" for file, name in pairs if name not in DEFINED.findall((ROOT / file).read_text())] == []
+
+
+def test_the_page_on_removing_has_the_engine_do_its_part_before_it_goes() -> None:
+    page = section((ROOT / "docs" / "how-to" / "install.md").read_text(), "Removing everything")
+    assert 0 < page.index("pulumi destroy") < page.index("rm -rf .venv")
+
+
 def test_every_decision_has_a_number_of_its_own_and_all_its_parts() -> None:
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]

@@ -259,8 +259,8 @@ DROP ROLE drift_5;
 SEEN = {
     "drift-1": ["role has other attributes", "role has another connection limit", "role has other settings",
                 "role is a member of other roles", "role has another password"],
-    "drift-2": ["database has another owner", "database is open to others"],
-    "drift-3": ["database is open to others", "an extension is missing", "schema public has another owner"],
+    "drift-2": ["database has another owner", "database grants CONNECT to everybody"],
+    "drift-3": ["an extension is missing", "schema public has another owner", "database grants CONNECT to drift_1"],
     "drift-4": ["database is missing"],
     "drift-5": ["role is missing", "database is missing"],
 }  # fmt: skip

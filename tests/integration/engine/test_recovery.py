@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import contract
 from dbserver.postgres.scram import matches
 from tests.support.commands import run
 from tests.support.stack import Stack
@@ -69,20 +68,6 @@ def test_a_stopped_stack_whose_data_was_moved_serves_them_from_there(running: St
 
 
 @pytest.mark.full
-def test_stopped_servers_start_although_their_rendered_files_are_gone(running: Stack) -> None:
-    keep_something(running)
-    before = running.ids()
-    running.script("stop.sh").ok()
-    for server, file in contract.CONFIG_FILE.items():
-        (running.data / "config" / server / file).unlink()
-    started = running.start().ok()
-    assert started.text.count("keeps crashing: removed, created again on the same data and its settings") == 2
-    assert not set(running.ids()) & set(before)
-    assert_kept(running)
-    assert_clean(running)
-
-
-@pytest.mark.full
 def test_removed_containers_come_back_with_their_data(running: Stack) -> None:
     keep_something(running)
     for name in (running.postgres, running.redis):
@@ -98,6 +83,18 @@ def test_a_paused_container_is_resumed(running: Stack) -> None:
     run("docker", "pause", running.postgres).ok()
     running.start().ok()
     assert_kept(running)
+
+
+def test_an_open_redis_that_runs_gets_another_local_password_without_a_new_container(running: Stack) -> None:
+    keep_something(running)
+    before, password = running.ids(), running.data / "config" / "redis" / "admin-password"
+    password.unlink()
+    started = running.start().ok()
+    assert f"the local password of {running.redis} was gone or another: it has a new one, and runs on" in started.err
+    assert running.ids() == before
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert_kept(running)
+    assert_clean(running)
 
 
 @pytest.mark.full

@@ -649,15 +649,26 @@ def test_a_state_that_was_cut_off_is_the_backup_s_again(project: Path, text: str
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
-    ("text", "backup"), [('{"version": 3}', '{"version": 2}'), ("", None), ("", ""), ("", '{"version')]
-)
-def test_a_whole_state_is_left_alone_and_so_is_one_without_a_whole_backup(
-    project: Path, text: str, backup: str | None
-) -> None:
-    file = states(project, text, backup)
+@pytest.mark.parametrize("backup", [None, "", '{"version'], ids=["none", "empty", "cut off"])
+def test_without_a_whole_backup_the_newest_whole_copy_of_an_update_counts(project: Path, backup: str | None) -> None:
+    file = states(project, "", backup)
+    history = project / ".state" / ".pulumi" / "history" / "db-server" / "unit"
+    with pytest.raises(DbServerError) as caught:
+        engine.mend_state("unit")
+    assert caught.value.hint.startswith(f"rm -f {file} {file}.bak && ./scripts/start.sh")
+    assert file.read_text() == ""
+    history.mkdir(parents=True)
+    for number, text in ((1, '{"number": 1}'), (2, '{"number": 2}'), (3, '{"num')):
+        (history / f"unit-{number}.checkpoint.json").write_text(text)
+        (history / f"unit-{number}.history.json").write_text('{"number": 9}')
+    assert engine.mend_state("unit") == "that of the last update that ended"
+    assert file.read_text() == '{"number": 2}'
+
+
+def test_a_whole_state_is_left_alone(project: Path) -> None:
+    file = states(project, '{"version": 3}', '{"version": 2}')
     assert not engine.mend_state("unit")
-    assert file.read_text() == text
+    assert file.read_text() == '{"version": 3}'
 
 
 def test_a_state_that_an_update_is_writing_is_left_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

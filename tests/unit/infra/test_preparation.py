@@ -138,6 +138,7 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
     monkeypatch.setattr(host, "direct", lambda: False)
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
+    monkeypatch.setattr(host, "read_file", lambda *_: "")
     preparation.prepare_redis(
         plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted), "dbadmin", is_open=True
     )
@@ -165,34 +166,28 @@ def test_the_password_of_redis_administrator_is_private_and_its_rules_know_it(
     assert (files / "users.acl").read_text() == access.rules("dbadmin", access.hashed(password), None)
 
 
+def test_a_redis_that_is_made_anew_has_new_rules_and_a_new_password_and_its_whole_tenants(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs.answer("container inspect", NO_CONTAINER)
+    files = prepared(monkeypatch, tmp_path, is_open=False)
+    before = (files / "admin-password").read_text()
+    tenants = [access.Tenant(name, f"{name}:", f"of {name}") for name in ("one", "two")]
+    whole = access.rules("dbadmin", "d" * 64, tenants, ["search"])
+    (files / "users.acl").write_text(f"user %%%\n{whole[:-30]}")
+    prepared(monkeypatch, tmp_path, is_open=False)
+    password, rules = (files / "admin-password").read_text(), (files / "users.acl").read_text()
+    assert password != before
+    first = f"user dbadmin on sanitize-payload #{access.hashed(password)} ~* &* +@all"
+    assert rules.splitlines() == [first, whole.splitlines()[1], whole.splitlines()[2]]
+
+
 def test_where_access_is_by_password_nobody_may_do_anything_before_the_tenants_are_there(
     programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     files = prepared(monkeypatch, tmp_path, is_open=False)
     assert (files / "users.acl").read_text().splitlines()[1].endswith("-@all +ping")
-
-
-def test_the_password_and_the_users_of_a_container_before_stay(
-    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    programs.answer("container inspect", NO_CONTAINER)
-    files = prepared(monkeypatch, tmp_path)
-    before = [(files / name).read_text() for name in ("admin-password", "users.acl")]
-    prepared(monkeypatch, tmp_path, is_open=False)
-    assert [(files / name).read_text() for name in ("admin-password", "users.acl")] == before
-
-
-def test_rules_that_were_lost_are_made_again_for_the_password_that_is_there(
-    programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Killed between the two files; with other rules no operation could log in any more."""
-    programs.answer("container inspect", NO_CONTAINER)
-    files = prepared(monkeypatch, tmp_path)
-    (files / "users.acl").unlink()
-    prepared(monkeypatch, tmp_path)
-    password = (files / "admin-password").read_text()
-    assert access.hashed(password) in (files / "users.acl").read_text()
 
 
 def test_postgres_gets_its_settings_and_who_may_connect(programs: Programs, written: list[Any]) -> None:

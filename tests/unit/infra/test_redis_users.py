@@ -12,7 +12,7 @@ from tests.unit.fakes import NO_CONTAINER, Failed, Programs, connected, inspecte
 
 PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
-BEFORE = "user default on\n"
+BEFORE = access.rules("dbadmin", "d" * 64, [])
 LISTED = "user default on\nuser dbadmin on\n"
 TENANT: dict[str, Any] = {
     "name": "shop", "prefixes": ["shop:"], "password": "tenant-password", "scan": False, "channels": [],
@@ -35,7 +35,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def redis(programs: Programs) -> Programs:
     programs.answer("ACL CAT", f"{LOCAL}\n\0keyspace\nread\nsearch\n\0{BEFORE}")
     programs.answer("ACL LOAD", f"OK\n{LISTED}")
-    programs.answer("dbadmin ACL LIST", LISTED)
+    programs.answer("|| true; printf", f"{BEFORE}\0{LISTED}")
     programs.answer("container inspect", printed(inspected("db-server-redis")))
     return programs
 
@@ -69,7 +69,7 @@ def test_the_order_in_which_the_server_lists_its_users_is_no_difference(
     redis: Programs, written: list[Any], lines: str
 ) -> None:
     outs = converged()
-    redis.answer("dbadmin ACL LIST", lines)
+    redis.answer("|| true; printf", f"{BEFORE}\0{lines}")
     assert (PROVIDER.read("id", outs).outs or {})["drift"] == ""
     assert PROVIDER.diff("id", outs, PROPS).changes is False
     assert len(written) == 1
@@ -78,12 +78,29 @@ def test_the_order_in_which_the_server_lists_its_users_is_no_difference(
 @pytest.mark.usefixtures("written")
 def test_a_user_changed_by_hand_is_drift_that_the_next_update_mends(redis: Programs) -> None:
     outs = converged()
-    redis.answer("dbadmin ACL LIST", "user default on nopass +@all\nuser dbadmin on\n")
+    redis.answer("|| true; printf", f"{BEFORE}\0user default on nopass +@all\nuser dbadmin on\n")
     seen = dict(PROVIDER.read("id", outs).outs or {})
     assert seen["drift"] == "users were changed by hand"
     assert PROVIDER.diff("id", seen, PROPS).changes is True
-    redis.answer("dbadmin ACL LIST", LISTED)
+    redis.answer("|| true; printf", f"{BEFORE}\0{LISTED}")
     assert (PROVIDER.update("id", seen, PROPS).outs or {})["drift"] == ""
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize("text", ["", "user %%%\n", f"{BEFORE}user shop on"])
+def test_a_file_on_which_redis_would_not_start_is_drift_and_is_never_put_back(
+    redis: Programs, written: list[Any], text: str
+) -> None:
+    outs = converged()
+    redis.answer("|| true; printf", f"{text}\0{LISTED}")
+    seen = dict(PROVIDER.read("id", outs).outs or {})
+    assert seen["drift"] == "users.acl is gone or damaged"
+    assert PROVIDER.diff("id", seen, PROPS).changes is True
+    redis.answer("ACL CAT", f"{LOCAL}\n\0keyspace\n\0{text}")
+    redis.answer("ACL LOAD", Failed("ERR"))
+    with pytest.raises(ServerError):
+        converged()
+    assert text not in [files["users.acl"] for _, files, _ in written]
 
 
 @pytest.mark.usefixtures("redis")

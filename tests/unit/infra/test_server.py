@@ -11,6 +11,7 @@ from dbserver.errors import CommandError, NotRunningError, RefusedError
 from dbserver.postgres import scram
 from dbserver.postgres import server as postgres_server
 from dbserver.redis import server as redis_server
+from dbserver.redis import settings as redis_settings
 from infra.postgres_server import PostgresProvider
 from infra.redis_server import RedisProvider
 from infra.server import ServerError, ServerProvider, told
@@ -23,7 +24,7 @@ POSTGRES = {
 }  # fmt: skip
 REDIS = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
-    "adminUser": "dbadmin", "settings": {"appendonly": "yes"}, "processes": 12000,
+    "adminUser": "dbadmin", "settings": {"appendonly": "yes"}, "processes": 12000.0,
 }  # fmt: skip
 
 
@@ -126,14 +127,27 @@ def test_a_refresh_asks_the_server_once(programs: Programs) -> None:
     assert len(programs.started("docker exec")) == 1
 
 
+@pytest.mark.parametrize("text", ["", "dir /elsewhere"])
+def test_a_redis_whose_file_is_gone_or_another_is_to_be_brought_in_line(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    programs.answer("docker container inspect", printed(inspected(name="db-server-redis")))
+    monkeypatch.setattr(redis_server, "actual_settings", lambda *_: REDIS["settings"])
+    programs.answer("redis.conf", text)
+    seen = RedisProvider().read("the-id", REDIS).outs or {}
+    assert RedisProvider().diff("the-id", {**seen, "processes": 12000}, REDIS).changes is True
+
+
 @pytest.mark.parametrize("found", [None, 500])
 def test_a_refresh_shows_another_limit_of_processes_and_an_update_sets_it(
     programs: Programs, monkeypatch: pytest.MonkeyPatch, limits: list[tuple[str, int]], found: int | None
 ) -> None:
     programs.answer("docker container inspect", printed(limited(found, "db-server-redis")))
     monkeypatch.setattr(redis_server, "actual_settings", lambda *_: REDIS["settings"])
+    programs.answer("redis.conf", redis_settings.render({"appendonly": "yes"}))
     seen = RedisProvider().read("the-id", REDIS).outs
     assert seen is not None
+    assert seen["settings"] == REDIS["settings"]
     assert RedisProvider().diff("the-id", seen, REDIS).changes is True
     monkeypatch.setattr(redis_server.Server, "wait", lambda _: {"redis_version": "8.2.1"})
     monkeypatch.setattr(redis_server, "apply_settings", lambda *_: None)

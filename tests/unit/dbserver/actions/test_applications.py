@@ -12,13 +12,14 @@ from dbserver.actions import applications
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
-from dbserver.docker import containers, passwords
+from dbserver.cli import render_applications
+from dbserver.docker import passwords
 from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres.server import Server
 from dbserver.results.applications import ApplicationInfo, Doomed
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.backups.test_manifest import made
-from tests.unit.fakes import Failed, Programs, container
+from tests.unit.fakes import Failed, Programs, connected, inspected, postgres_row, printed
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -40,6 +41,8 @@ def server(programs: Programs) -> Programs:
     programs.answer("DROP DATABASE", "")
     programs.answer("dbserver.database", "[]")
     programs.answer("pg_shdepend", json.dumps({"databases": [], "shared": []}))
+    programs.answer("container inspect", printed(inspected(), inspected("db-server-redis")))
+    programs.answer("SELECT :collations", "[]")
     return programs
 
 
@@ -68,7 +71,6 @@ def backed_up(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Where passwords were forgotten, and in which image."""
     places: list[tuple[str, str]] = []
-    monkeypatch.setattr(containers, "inspect", lambda names: {name: container(image="postgres:17") for name in names})
     monkeypatch.setattr(passwords, "forget", lambda *place: places.append(place))
     return places
 
@@ -82,6 +84,23 @@ def test_every_application_is_listed_with_what_it_uses() -> None:
         True, "shop_user", 4096, 0, 20,
     )  # fmt: skip
     assert (blog.exists, blog.owner, blog.size_bytes) == (False, "", 0)
+
+
+def test_what_is_not_declared_is_marked_and_what_deserves_a_look_is_told(server: Programs) -> None:
+    server.answer(
+        "container inspect", printed(inspected(RestartCount=2), inspected("db-server-redis", OOMKilled=True))
+    )  # fmt: skip
+    server.answer("SELECT :collations", json.dumps([{"name": "shop_data"}]))
+    declared = replace(DECLARED, applications={"shop": ("shop_data", "shop_user"), "blog": ("blog", "another")})
+    found = applications.list_applications(declared)
+    assert [(each.name, each.declared) for each in found.applications] == [("blog", False), ("shop", True)]
+    shown = render_applications.applications(found).splitlines()[3:]
+    assert shown[0] == "blog is not declared: ./scripts/dbserver drop blog destroys it"
+    assert [line.partition(": ")[0] for line in shown[1:]] == [
+        "db-server-postgres ended by itself and was started again 2 times",
+        "db-server-redis lacked memory, processes were killed",
+        "the indexes of database shop_data were made under another collation version",
+    ]
 
 
 def test_an_application_is_shown_with_the_databases_that_its_restores_have_kept(server: Programs) -> None:
@@ -311,8 +330,11 @@ def test_what_its_restores_have_kept_goes_before_the_role(server: Programs) -> N
 
 def test_an_application_with_clients_is_not_dropped(server: Programs) -> None:
     server.answer("pg_database_size", json.dumps({"shop_data": {**USAGE["shop_data"], "connections": 2}}))
-    with pytest.raises(RefusedError, match="2 clients are connected to shop_data"):
+    connected(server, postgres_row("172.18.0.4", 2), postgres_row("", 1, "another"))
+    with pytest.raises(RefusedError) as caught:
         applications.drop(DECLARED, "shop")
+    who = "shop-blue (blue) 172.18.0.4, 2 as shop"
+    assert caught.value.message.startswith(f"2 clients are connected to shop_data: {who}")
     assert not server.started("DROP")
 
 

@@ -190,6 +190,52 @@ def test_each_server_is_asked_by_one_command_and_docker_by_two(programs: Program
     ]  # fmt: skip
 
 
+def test_a_server_off_its_network_is_down_with_that_reason(programs: Programs) -> None:
+    off = inspected("redis")
+    off["NetworkSettings"]["Networks"] = {}
+    answering(programs, inspected("postgres"), off)
+    found = status(DECLARED)
+    assert [server.well for server in found.servers] == [True, False]
+    assert found.servers[1].fault == f"{REDIS} is not on network n: no application reaches it; ./scripts/start.sh"
+    assert found.servers[1].redis is not None, "its own figures are known all the same"
+
+
+def test_a_crash_loop_shows_its_log_and_the_way_out(programs: Programs) -> None:
+    crashing = inspected("redis", Status="restarting", ExitCode=1, RestartCount=5)
+    answering(programs, inspected("postgres"), crashing)
+    programs.answer("docker logs", "Can't open users.acl\n")
+    redis = status(DECLARED).servers[1]
+    assert redis.fault == "container is restarting (exit code 1)"
+    assert redis.log == ("Can't open users.acl",)
+    assert redis.advice == (
+        f"{REDIS} ended by itself and was started again 5 times: docker logs --tail 100 {REDIS}",
+        f"./scripts/start.sh makes it anew on the same data; all that it said: docker logs {REDIS}",
+    )
+
+
+def test_a_server_that_was_stopped_on_purpose_has_no_log_and_no_advice(programs: Programs) -> None:
+    answering(programs, inspected("postgres", Status="exited", ExitCode=0), inspected("redis"))
+    programs.answer("psql", Failed("Error response from daemon: container is not running"))
+    stopped = status(DECLARED).servers[0]
+    assert (stopped.log, stopped.advice) == ((), ())
+
+
+def test_restarts_kills_and_other_collations_are_told_with_their_commands(programs: Programs) -> None:
+    answering(programs, inspected("postgres", RestartCount=1, OOMKilled=True), inspected("redis"))
+    programs.answer("psql", POSTGRES_SAYS.replace('"collations" : []', '"collations" : [{"name": "shop"}]'))
+    found = status(DECLARED)
+    assert found.well
+    assert found.servers[0].advice == (
+        f"{POSTGRES} ended by itself and was started again once: docker logs --tail 100 {POSTGRES}",
+        f"{POSTGRES} lacked memory, processes were killed: raise postgres.memory, then ./scripts/start.sh",
+        (
+            f"the indexes of database shop were made under another collation version: docker exec {POSTGRES} reindexdb"
+            f" -U dbadmin --dbname shop && docker exec {POSTGRES} psql -U dbadmin -d postgres"
+            f" -c 'ALTER DATABASE \"shop\" REFRESH COLLATION VERSION'"
+        ),
+    )
+
+
 def test_a_missing_container_is_not_well_and_named(programs: Programs) -> None:
     answering(programs)
     programs.answer("container inspect", NO_CONTAINER)
@@ -213,7 +259,9 @@ def test_a_stopped_container_says_why(programs: Programs, *, killed: bool, fault
     stopped = inspected("postgres", Status="exited", ExitCode=137, OOMKilled=killed)
     answering(programs, stopped, inspected("redis"))
     programs.answer("psql", Failed("Error response from daemon: container is not running"))
+    programs.answer("docker logs", "first\nFATAL:  last\n")
     found = status(DECLARED)
+    assert found.servers[0].log == ("first", "FATAL:  last")
     assert [s.fault for s in found.servers] == [fault, ""]
     assert found.servers[0].oom_kills == int(killed)
     assert (found.servers[0].uptime_seconds, found.servers[0].postgres) == (None, None)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from dbserver import engine, locks, updating
-from dbserver.actions.start import start, unchanged
+from dbserver.actions.start import start, start_one, unchanged
 from dbserver.actions.stop import stop
 from dbserver.applied import looking
 from dbserver.declared import Declared
-from dbserver.docker import containers
+from dbserver.docker import containers, host
+from dbserver.docker.host import Directory, Identity
 from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError
+from dbserver.redis.server import Server as Redis
 from tests.unit.fakes import (
     POSTGRES_SAYS,
     REDIS_SAYS,
@@ -43,6 +45,7 @@ DECLARED = Declared(
 def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record what the engine is told."""
     told: list[str] = []
+    monkeypatch.setattr(host, "missing_files", lambda *_: [])
     monkeypatch.setattr(engine, "require", lambda: told.append("require"))
     monkeypatch.setattr(engine, "make", lambda stack: told.append(f"make {stack}"))
     monkeypatch.setattr(engine, "select", lambda stack: told.append(f"select {stack}"))
@@ -68,6 +71,8 @@ def answering(programs: Programs, *entries: dict[str, Any]) -> None:
     programs.answer("network inspect", Failed("network nginx-network not found"))
     programs.answer("psql", POSTGRES_SAYS)
     programs.answer("redis-cli", REDIS_SAYS)
+    programs.answer('redis-cli --user "$0" -e "$@" dbadmin PING', "PONG\n")
+    programs.answer('echo "$file"', "")  # no rendered file is gone
 
 
 def test_what_runs_is_stopped_gracefully_and_the_rest_named(programs: Programs) -> None:
@@ -78,6 +83,64 @@ def test_what_runs_is_stopped_gracefully_and_the_rest_named(programs: Programs) 
     result = stop(DECLARED)
     assert (result.stopped, result.not_running) == ((POSTGRES,), (REDIS,))
     assert [call.argv for call in programs.started("docker stop")] == [("docker", "stop", "--time", "60", POSTGRES)]
+
+
+def test_one_server_is_stopped_although_the_other_is_used(programs: Programs) -> None:
+    connected(programs, postgres_row("172.18.0.4", 5))
+    programs.answer("container inspect", printed(inspected(REDIS)))
+    programs.answer("docker stop", "")
+    assert stop(DECLARED, ["redis"]).stopped == (REDIS,)
+    assert programs.started("container inspect")[-1].argv[-1] == REDIS
+    with pytest.raises(RefusedError):
+        stop(DECLARED, ["postgres"])
+
+
+@pytest.fixture
+def one(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """A stack whose Redis is stopped, with its data in place."""
+    mine = inspected(REDIS, Status="exited")
+    mine["Config"]["Labels"]["com.database.stack"] = "unit"
+    answering(programs, inspected(POSTGRES), mine)
+    programs.answer("docker start", "")
+    programs.answer("docker unpause", "")
+    monkeypatch.setattr(host, "inspect_directory", lambda *_: Directory("/data", identity=Identity("a", "a")))
+    monkeypatch.setattr(Redis, "wait", lambda _: {"redis_version": "8"})
+    return programs
+
+
+def test_one_server_is_started_by_its_container_alone(one: Programs) -> None:
+    start_one(DECLARED, "redis")
+    assert [call.argv for call in one.started("docker start")] == [("docker", "start", REDIS)]
+
+
+def test_one_that_is_paused_is_resumed_and_one_that_runs_is_left_alone(one: Programs) -> None:
+    for state in ("paused", "running"):
+        mine = inspected(REDIS, Status=state)
+        mine["Config"]["Labels"]["com.database.stack"] = "unit"
+        one.answer("container inspect", printed(inspected(POSTGRES), mine))
+        start_one(DECLARED, "redis")
+    assert (len(one.started("docker unpause")), one.started("docker start")) == (1, [])
+
+
+def test_one_server_is_not_started_on_other_data(one: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "inspect_directory", lambda *_: Directory("/data", identity=Identity("", "a")))
+    with pytest.raises(RefusedError, match="holds no data of this Redis"):
+        start_one(DECLARED, "redis")
+    assert not one.started("docker start")
+
+
+def test_one_server_that_the_stack_has_not_made_is_not_started(one: Programs) -> None:
+    one.answer("container inspect", printed(inspected(REDIS, Status="exited")))
+    with pytest.raises(NotRunningError, match=f"there is no container {REDIS} of stack unit"):
+        start_one(DECLARED, "redis")
+
+
+def test_what_an_update_is_going_to_revoke_is_told_before(programs: Programs, updates: list[str]) -> None:
+    answering(programs)
+    programs.answer("AS granted", json.dumps(["database shop grants CONNECT to monitor"]))
+    told: list[str] = []
+    start(replace(DECLARED, applications={"shop": ("shop", "shop")}), lambda line: told.append(f"{line} {updates[-1]}"))
+    assert "database shop grants CONNECT to monitor, which nothing declares: revoked make unit" in told
 
 
 @pytest.mark.parametrize("state", ["restarting", "paused"])
@@ -230,11 +293,13 @@ def test_a_stopped_container_whose_network_is_gone_is_removed(
 @pytest.mark.usefixtures("updates")
 def test_a_start_after_which_a_server_does_not_answer_has_failed(programs: Programs) -> None:
     answering(programs, inspected(POSTGRES), inspected(REDIS, Status="restarting", ExitCode=1))
+    programs.answer("docker logs", "first\nCan't open users.acl\n")
     with pytest.raises(NotRunningError) as caught:
         start(DECLARED, lambda _: None)
     assert caught.value.message == (
-        "the update finished, but db-server-redis: container is restarting (exit code 1)"
-    )  # fmt: skip
+        "the update finished, but db-server-redis: container is restarting (exit code 1)\nfirst\nCan't open users.acl"
+    )
+    assert caught.value.hint == "docker logs db-server-redis; mend the cause, then ./scripts/start.sh"
 
 
 def crashing(state: str, health: str = "starting", restarts: int = 3) -> dict[str, Any]:
@@ -308,7 +373,7 @@ def test_a_stopped_container_is_made_anew_where_a_server_begins_anew(
     stopped = inspected(POSTGRES, Status="exited")
     stopped["Config"]["Labels"]["com.database.stack"] = "unit"
     both = printed(inspected(), inspected(REDIS))
-    programs.answer("container inspect", *[printed(stopped)] * (2 if new else 1), both)
+    programs.answer("container inspect", *[printed(stopped)] * (3 if new else 2), both)
     programs.answer("docker rm", "")
     programs.answer("network inspect", Failed("network nginx-network not found"))
     start(DECLARED, lambda _: None, new=new)

@@ -87,12 +87,14 @@ ok   db-server-redis 8.2.1
        network     db-server-redis:6379
        host        127.0.0.1:6379
        data        /data/db-server/redis
-       image       redis:8"""
+       image       redis:8
+       stack dev"""
 
 GONE = """\
 DOWN db-server-redis
        state missing
-       why   gone"""
+       why   gone
+       stack dev"""
 
 FAULTY = RedisUse(0, 10000, 48 * MIB, 0, 0, None, "append-only", "the last snapshot could not be written", 1)
 SICK = """\
@@ -107,7 +109,8 @@ SICK db-server-redis 8.2.1
        data        /data/db-server/redis
        image       redis:8
        differs     command: a, declared is b
-                   volumes: c, declared is d"""
+                   volumes: c, declared is d
+       stack dev"""
 
 
 def test_two_servers_that_are_well_show_what_they_use() -> None:
@@ -208,6 +211,15 @@ def test_other_data_than_the_stacks_is_one_line_of_a_server_that_is_sick() -> No
     assert lines[0].startswith("SICK")
     assert [line.split()[:2] for line in lines if "another" in line] == [["data", "/data"]]
     assert "another" not in render_status.text(Status("dev", (postgres(),)))
+
+
+def test_what_deserves_a_look_and_why_a_server_crashes_is_shown() -> None:
+    found = shown(postgres(answers="", fault="restarting", log=("one [x]", "two"), advice=("do this", "do that")))
+    lines = [line.split(maxsplit=1) for line in found.splitlines()]
+    assert ["log", "one [x]"] in lines
+    assert ["two"] in lines
+    assert ["look", "do this"] in lines
+    assert ["do", "that"] in lines
 
 
 def test_a_newest_backup_that_was_found_damaged_is_shown_in_red_with_the_command_that_tells_more() -> None:

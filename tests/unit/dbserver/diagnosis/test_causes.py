@@ -277,6 +277,7 @@ START = "./scripts/start.sh --stack unit"
     (denied("auth", "nobody"), "./scripts/dbserver connections --stack unit"),
     (denied("command", "default"), "./scripts/dbserver connections --stack unit"),
     (denied("key", "gone"), "./scripts/dbserver connections --stack unit"),
+    (denied("command", "gone", subject="scan"), "./scripts/dbserver connections --stack unit"),
     (refusing(PG, "FATAL:  sorry, too many clients already"),
      "pulumi config set --stack unit --path 'db-server:postgres.maxConnections' 154 && " + START),
     (with_postgres(roles=(Role("shop_role", 0, 20, expired=False), Role('o{"', 4, 4, expired=False))),

@@ -127,7 +127,7 @@ def test_without_the_right_to_write_a_helper_gets_the_files_as_an_archive(monkey
 
     monkeypatch.setattr(execute, "run", run)
     files = {"redis.conf": "größe\n", "secret": "x"}
-    host.write_files("/data/config/redis", files, "redis:8", once=["secret"], private=["secret"])
+    host.write_files("/data/config/redis", files, "redis:8", private=["secret"])
     with tarfile.open(fileobj=io.BytesIO(sent[0])) as archive:
         member = archive.getmember("redis.conf")
         content = archive.extractfile(member)
@@ -135,29 +135,36 @@ def test_without_the_right_to_write_a_helper_gets_the_files_as_an_archive(monkey
         assert (content.read().decode(), member.mode) == ("größe\n", 0o644)
         assert archive.getmember("secret").mode == 0o600
     assert "/data/config:/target" in argvs[0]
-    assert argvs[0][-3:] == ["sh", "redis", "secret"], "the directory's name, and the files to write once"
+    assert argvs[0][-2:] == ["sh", "redis"], "the directory's name"
     assert not [word for word in argvs[0] if "größe" in word], "what files hold goes through standard input"
 
 
 @pytest.mark.usefixtures("beside_the_daemon")
-def test_a_private_file_is_its_owner_s_and_a_file_written_once_stays(tmp_path: Path) -> None:
+def test_a_private_file_is_its_owner_s(tmp_path: Path) -> None:
     directory = tmp_path / "config" / "redis"
     for text in ("first", "second"):
-        host.write_files(str(directory), {"a": text, "b": text}, "redis:8", once=["a"], private=["a"])
-    assert ((directory / "a").read_text(), (directory / "b").read_text()) == ("first", "second")
+        host.write_files(str(directory), {"a": text, "b": text}, "redis:8", private=["a"])
+    assert ((directory / "a").read_text(), (directory / "b").read_text()) == ("second", "second")
     assert [(directory / name).stat().st_mode & 0o777 for name in "ab"] == [0o600, 0o644]
     assert directory.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.usefixtures("beside_the_daemon")
-def test_files_written_once_belong_together_and_are_kept_only_where_all_of_them_are_there(tmp_path: Path) -> None:
-    """A password of which only the hash in the other file is left would let nobody in."""
-    directory = tmp_path / "config" / "redis"
-    for text in ("first", "second", "third"):
-        host.write_files(str(directory), {"a": text, "b": text, "c": text}, "redis:8", once=["a", "b"])
-        if text == "first":
-            (directory / "b").unlink()
-    assert [(directory / name).read_text() for name in "abc"] == ["second", "second", "third"]
+def test_what_is_missing_or_empty_is_named_and_a_text_is_read(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"text \xff")
+    (tmp_path / "empty").touch()
+    assert host.missing_files(str(tmp_path), ["there", "empty", "gone"], "redis:8") == ["empty", "gone"]
+    assert host.missing_files(str(tmp_path / "gone"), ["there"], "redis:8") == ["there"]
+    assert host.read_file(str(tmp_path / "there"), "redis:8") == "text \ufffd"
+    assert host.read_file(str(tmp_path / "gone"), "redis:8") == ""
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_where_this_process_may_not_look_the_image_does(programs: Programs) -> None:
+    programs.answer("docker run", "users.acl\n")
+    assert host.missing_files("/data/config/redis", ["users.acl"], "redis:8") == ["users.acl"]
+    assert host.read_file("/data/config/redis/users.acl", "redis:8") == "users.acl\n"
+    assert [call.argv[-1] for call in programs.calls] == ["users.acl", "/host/data/config/redis/users.acl"]
 
 
 @pytest.mark.usefixtures("elsewhere")

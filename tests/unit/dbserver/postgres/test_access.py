@@ -214,7 +214,7 @@ def test_settings_are_compared_in_an_order_that_no_collation_changes() -> None:
     query = access.differences(wanted(settings=settings))
     assert "ARRAY['jit=on', 'jit_above_cost=5']" in query
     orders = re.findall(r"ORDER BY (.*?)\) FROM", query)
-    assert len(orders) == 2, "the stored ones and the declared ones"
+    assert len(orders) == 3, "the stored ones, the declared ones, and who is granted something"
     assert all(order.endswith('COLLATE "C"') for order in orders), orders
 
 
@@ -250,7 +250,14 @@ def test_the_shared_databases_are_closed_once_each() -> None:
 
 def test_every_difference_is_asked_for_in_words() -> None:
     query = access.differences(wanted())
-    for text in ("attributes", "connection limit", "settings", "member of other roles", "open to others", "extension"):
+    for text in (
+        "attributes",
+        "connection limit",
+        "settings",
+        "member of other roles",
+        "open to everybody",
+        "extension",
+    ):
         assert [constant for constant in constants(query) if text in constant]
     assert literal("pg_trgm") in query
     assert query.count(";") == 1

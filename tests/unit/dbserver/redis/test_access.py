@@ -120,3 +120,41 @@ def test_every_user_is_named_once() -> None:
     tenants = [Tenant(name, [f"{name}:"], "the-password") for name in ("a", "b")]
     names = [line.split()[1] for line in access.rules("dbadmin", HASH, tenants).splitlines()]
     assert names == ["dbadmin", "default", "a", "b"]
+
+
+def test_what_is_written_is_whole_and_every_shorter_tenant_is_not() -> None:
+    two = Tenant("two", ["two:", "jobs"], "of two", scan=True, channels=["two:news.*", "events", "a[bc]?"])
+    text = access.rules("dbadmin", HASH, [two, SHOP], ["search"])
+    assert access.is_whole(text)
+    assert access.is_whole(access.rules("dbadmin", HASH, None))
+    line = text.splitlines()[3]
+    words = line.split(" ")
+    kept = access.first_rules("dbadmin", "c" * 64, text, is_open=False).splitlines()
+    assert kept[0] == f"user dbadmin on sanitize-payload #{'c' * 64} ~* &* +@all"
+    assert kept[1:] == text.splitlines()[1:]
+    wider = text.splitlines()[2].removesuffix(" +scan")
+    for each in (line, wider):
+        for length in range(1, len(each)):
+            assert not access.is_whole(each[:length]), each[:length]
+    for denied in (word for word in words if word.startswith("-") and word != "-@search"):
+        assert not access.is_whole(" ".join(word for word in words if word != denied)), denied
+    assert not access.is_whole(f"{line} +@admin")
+    assert not access.is_whole("")
+
+
+def test_an_open_redis_that_is_made_anew_has_no_tenants() -> None:
+    before = access.rules("dbadmin", HASH, [SHOP])
+    assert access.first_rules("dbadmin", "c" * 64, before, is_open=True) == access.rules("dbadmin", "c" * 64, None)
+
+
+def test_a_file_of_an_earlier_version_is_whole_and_its_tenants_are_kept() -> None:
+    """It gave the administrator two passwords, and its tenants neither DBSIZE nor INFO nor CLIENT INFO."""
+    now = access.rules("dbadmin", HASH, [SHOP])
+    before = now.replace(f"#{HASH}", f"#{HASH} #{'b' * 64}").replace("-randomkey", "-randomkey -dbsize")
+    before = before.replace(" +info", "").replace(" +client|info", "")
+    assert access.is_whole(before)
+    assert access.is_whole(now.replace(" +client|info", ""))
+    kept = access.first_rules("dbadmin", "c" * 64, before, is_open=False)
+    assert kept.splitlines()[2] == before.splitlines()[2]
+    assert "b" * 64 not in kept
+    assert not access.is_whole(now.replace(" +info", ""))
