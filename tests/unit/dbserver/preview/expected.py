@@ -26,7 +26,9 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "redis-other-major": {"major-version:redis": RISK, **RECREATED["redis"]},
     "backup-directory": RECREATED["postgres"],
     "data-directory": {
-        "data-directory:postgres": RISK, "data-directory:redis": RISK, **RECREATED["postgres"], **RECREATED["redis"],
+        "data-directory:postgres": RISK, "data-directory:redis": RISK, **RECREATED["postgres"],
+        "container-recreated:redis": RECREATE, "server-asked:redis": NOTHING, "redis-users:redis": RELOAD,
+        "application-changed:shop": RELOAD, "application-changed:crypto-ai-agent": RELOAD,
     },
     "network-renamed": {
         "network-deleted:network": RISK, "postgres-administrator:postgres": RELOAD,
@@ -57,7 +59,6 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "application-rotated": {"application-changed:shop": RELOAD, "redis-users:redis": RELOAD},
     "administrator-password": {
         "password-renewed:admin-password": RELOAD, "postgres-administrator:postgres": RELOAD,
-        "redis-users:redis": RELOAD,
     },
     "changed-by-hand": {
         "postgres-reload:postgres": RELOAD, "redis-reload:redis": RELOAD, "application-changed:shop": RELOAD,

@@ -23,10 +23,11 @@ AGAIN = "RECORD_PREVIEWS=1 records them anew, see expected.py"
 
 @functools.cache
 def programs() -> tuple[Program, ...]:
-    """Return what is declared with and without archive and TLS, and with a given password."""
+    """Return what is declared with and without archive, TLS and Redis' fence, and with a given password."""
     plain = declare(**USUAL)
+    fenced = declare(**USUAL, redis={"access": "password"})
     given = declare(**USUAL, adminPassword="given by the operator")
-    return plain, given, declare(**USUAL, **ARMED)
+    return plain, given, fenced, declare(**USUAL, **ARMED)
 
 
 def kind(type_: str, name: str) -> tuple[str, str]:
