@@ -16,7 +16,10 @@ def default_database(name: str) -> str:
 
 @dataclass(frozen=True)
 class Application:
-    """One application. `pool_size` is connections per instance, `instances` are per colour."""
+    """One application. `pool_size` is connections per instance, `instances` are per colour.
+
+    Its keys in Redis begin with `redis_prefix`, or with one of `redis_other_prefixes`.
+    """
 
     name: str
     database: str
@@ -25,6 +28,12 @@ class Application:
     instances: int
     redis_database: int = 0
     redis_prefix: str = ""
+    redis_other_prefixes: tuple[str, ...] = ()
+
+    @property
+    def redis_prefixes(self) -> tuple[str, ...]:
+        """Everything that its keys begin with; nothing where none is known."""
+        return (self.redis_prefix, *self.redis_other_prefixes) if self.redis_prefix else ()
 
     @property
     def connections(self) -> int:

@@ -19,7 +19,8 @@ from infra.server import Properties, ServerError, patiently
 PASSWORD_BYTES = 24
 DECLARED = (
     "container", "adminUser", "database", "role", "poolSize", "instances", "redisDatabase", "redisPrefix",
-    "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift", "passwordDirectory",
+    "redisOtherPrefixes", "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift",
+    "passwordDirectory",
 )  # fmt: skip
 
 
@@ -194,6 +195,7 @@ def _entry(props: Properties) -> Entry:
         instances=int(props["instances"]),
         redis_database=int(props["redisDatabase"]),
         redis_prefix=props["redisPrefix"],
+        redis_other_prefixes=tuple(props.get("redisOtherPrefixes", ())),
     )
 
 

@@ -78,10 +78,18 @@ def _tenants(settings: Settings, passwords: Sequence[str]) -> list[dict[str, Any
     if settings.redis.access == "open":
         return []
     entries = zip(settings.applications, passwords, strict=True)
-    return [
-        {"name": entry.name, "prefix": entry.prefix, "password": password, "scan": entry.redis_scan}
-        for entry, password in entries
-    ]
+    return [tenant(entry, password) for entry, password in entries]
+
+
+def tenant(entry: ApplicationSettings, password: str) -> dict[str, Any]:
+    """Return what the users' provider makes an application's rules of."""
+    return {
+        "name": entry.name,
+        "prefixes": list(entry.prefixes),
+        "password": password,
+        "scan": entry.redis_scan,
+        "channels": entry.redis_channels,
+    }
 
 
 def environments(
@@ -114,7 +122,8 @@ def known(entry: ApplicationSettings) -> Entry:
         pool_size=entry.pool_size,
         instances=entry.instances_per_colour,
         redis_database=entry.redis_database,
-        redis_prefix=entry.prefix,
+        redis_prefix=entry.prefixes[0],
+        redis_other_prefixes=entry.prefixes[1:],
     )
 
 
@@ -123,6 +132,7 @@ def properties(
 ) -> dict[str, Any]:
     """Return what the provider makes the role and the database of; `image` is PostgreSQL's, on the host."""
     application = known(entry)
+    others = list(application.redis_other_prefixes)
     return {
         "container": container,
         "adminUser": admin_user,
@@ -133,6 +143,8 @@ def properties(
         "instances": application.instances,
         "redisDatabase": application.redis_database,
         "redisPrefix": application.redis_prefix,
+        # Left out where there are none, as in the states of earlier versions: else each would differ.
+        **({"redisOtherPrefixes": others} if others else {}),
         "extensions": sorted(entry.extensions),
         "settings": entry.settings,
         "givenPassword": entry.password or "",

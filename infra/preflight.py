@@ -21,6 +21,7 @@ from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
 from dbserver.redis import server as redis_server
+from dbserver.redis import sharing
 from dbserver.settings.model import Postgres, Redis, Settings
 from infra import compose_file, identity
 from infra.deployment import refuse_disconnecting
@@ -79,7 +80,7 @@ def examine(settings: Settings) -> Host:
         for name in kept.result():
             way = f"./scripts/dbserver drop {name} destroys them"
             pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
-        _warn_of_neighbours(engine.result().version)
+        _warn(settings, engine.result().version)
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     going = _refuse_replacing(settings, found, existing)
@@ -94,10 +95,14 @@ def examine(settings: Settings) -> Host:
     return Host(found, labels, ids, _published(settings, found, existing), known)
 
 
-def _warn_of_neighbours(version: str) -> None:
+def _warn(settings: Settings, version: str) -> None:
     what = daemon.letting_neighbours_in(version)
     if what:
         pulumi.log.warn(f"{what}; until then: docs/how-to/troubleshooting.md#docker-before-28")
+
+    reaches = {each.name: sharing.Reach(each.prefixes, each.redis_channels) for each in settings.applications}
+    for text in sharing.warnings(reaches) if settings.redis.access == "password" else ():
+        pulumi.log.warn(f"{text}: docs/reference/isolation.md#what-redischannels-shares")
 
 
 def _published(

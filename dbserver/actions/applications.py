@@ -200,5 +200,6 @@ def _info(application: Application, usage: dict[str, dict[str, Any]]) -> Applica
         connections=int(used["connections"]) if used else 0,
         connection_limit=application.connections,
         redis_prefix=application.redis_prefix,
+        redis_prefixes=application.redis_prefixes,
         redis_database=application.redis_database,
     )

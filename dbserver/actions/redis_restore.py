@@ -129,13 +129,13 @@ def _part(declared: Declared, server: Server, name: str) -> Part:
     """Return what is the application's own. Raises RefusedError where nothing keeps it apart from others'."""
     application = registry.one(declared, name)
     if not is_open(server):
-        if not application.redis_prefix:
+        if not application.redis_prefixes:
             raise RefusedError(f"the server knows no prefix of {name}'s keys", "./scripts/start.sh")
-        return Part(application.redis_database, application.redis_prefix)
+        return Part(application.redis_database, application.redis_prefixes)
     shared = [each.name for each in registry.registered(declared)
               if each.redis_database == application.redis_database and each.name != name]  # fmt: skip
     if application.redis_database and not shared:
-        return Part(application.redis_database, "")
+        return Part(application.redis_database, ("",))
     whose = f"shared with {', '.join(shared)}" if application.redis_database else "everybody's"
     raise RefusedError(
         f"redis.access is open, and its database {application.redis_database} is {whose}: which keys are {name}'s?",

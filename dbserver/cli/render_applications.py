@@ -30,7 +30,7 @@ def application(found: ApplicationInfo) -> str:
         "connections": _connections(found),
         "extensions": "unknown" if found.extensions is None else ", ".join(found.extensions) or "none",
         "kept": ", ".join(found.kept) or "none",
-        "redis": f"{found.redis_prefix}* in database {found.redis_database}",
+        "redis": f"{', '.join(f'{each}*' for each in found.redis_prefixes)} in database {found.redis_database}",
     }
     return "\n".join([found.name, *(f"  {name:<12} {value}" for name, value in facts.items())])
 

@@ -151,11 +151,15 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Denied:
-    """An entry of Redis's ACL LOG: who was denied what, how often, how many seconds ago."""
+    """An entry of Redis's ACL LOG: who was denied what, from where, how often, how many seconds ago.
+
+    `reason` says what `subject` is: a `command`, a `key`, a `channel`; or `auth`.
+    """
 
     reason: str
     user: str
-    what: str
+    subject: str
+    address: str
     count: int
     seconds: float
 

@@ -14,6 +14,8 @@ FULL_SHARE = 0.9
 CLIENTS_SHARE = 0.9
 # As far back as the servers' logs are read.
 DENIED_SECONDS = 600
+# So many names of what was refused stand in the sentence; the evidence has them too.
+SUBJECTS = 3
 REFUSED_LOGIN = ("NOAUTH", "WRONGPASS", "NOPERM")
 WRITES = {
     "rdb_last_bgsave_status": "the last snapshot (BGSAVE)",
@@ -58,7 +60,8 @@ def _busy(_: Facts, server: Server) -> Iterator[Seen]:
 
 
 def _denied(entry: Denied) -> str:
-    return f"{entry.user}: {entry.what}, {entry.count} times, {duration(entry.seconds)} ago"
+    what = f"{entry.reason} {entry.subject} from {entry.address}"
+    return f"{entry.user}: {what}, {entry.count} times, {duration(entry.seconds)} ago"
 
 
 def _wrong_password(facts: Facts, found: Redis) -> Iterator[Seen]:
@@ -80,14 +83,20 @@ def _no_password(_: Facts, found: Redis) -> Iterator[Seen]:
         yield Seen("clients come without a password and are refused (NOPERM)", lines, instead=CONNECTED)
 
 
-def _forbidden(facts: Facts, found: Redis) -> Iterator[Seen]:
-    entries = [each for each in _commands(found) if each.user != "default"]
-    for user in dict.fromkeys(each.user for each in entries):
-        instead = "" if user in facts.declared.applications else CONNECTED
-        lines = [_denied(each) for each in entries if each.user == user]
-        yield Seen(
-            f"{user} is refused commands or keys that are not its own", lines, {"application": user}, instead=instead
-        )
+def _forbidden(said: str, is_meant: Callable[[Denied], bool]) -> Find:
+    """Return a finder of what each application is refused; `said` comes before the names of that."""
+
+    def look(facts: Facts, found: Redis) -> Iterator[Seen]:
+        entries, known = [each for each in _commands(found) if is_meant(each)], list(facts.declared.applications)
+        for user in dict.fromkeys(each.user for each in entries if each.user != "default"):
+            own = [each for each in entries if each.user == user]
+            subjects = ", ".join(dict.fromkeys(each.subject for each in own[:SUBJECTS]))
+            values = {"application": user, "index": known.index(user) if user in known else ""}
+            instead = "" if user in known else CONNECTED
+            lines = [_denied(each) for each in own]
+            yield Seen(f"{user} is refused {said}: {subjects}", lines, values, instead=instead)
+
+    return inside(look)
 
 
 def _commands(found: Redis) -> list[Denied]:
@@ -136,6 +145,8 @@ def _settings(_: Facts, found: Redis) -> Iterator[Seen]:
         yield Seen("Redis runs with other settings than those declared", differing)
 
 
+LIBRARIES = "redis-libraries.md"
+PREFIXES = "./scripts/dbserver info {application} --stack {stack} --field redis_prefixes"
 # Which containers' clients there are, where nobody knows whose they are.
 CONNECTED = "./scripts/dbserver connections --stack {stack}"
 ENV = "./scripts/dbserver env {application} --stack {stack}"
@@ -163,10 +174,30 @@ CAUSES = (
     Cause("redis-password-missing", REDIS_FAILED, "redis", FAULT,
           "Clients come without a password, where each application has one (`NOPERM`, `NOAUTH`).",
           ENV, inside(_no_password)),
-    Cause("redis-forbidden", REDIS_FAILED, "redis", WARNING,
-          "An application uses commands or keys that are not its own (`NOPERM`); see"
-          " [isolation.md](../reference/isolation.md#redis).",
-          "./scripts/dbserver info {application} --stack {stack} --field redis_prefix", inside(_forbidden)),
+    Cause("redis-key-refused", REDIS_FAILED, "redis", WARNING,
+          "An application uses keys that begin with none of its prefixes (`NOPERM`). Let it begin them with"
+          " `REDIS_PREFIX`, or declare what they begin with, in a list of its"
+          f" [`redisPrefix`]({LIBRARIES}). No setting allows keys of another application.",
+          PREFIXES,
+          _forbidden("keys that begin with nothing in its redisPrefix", lambda entry: entry.reason == "key")),
+    Cause("redis-channel-refused", REDIS_FAILED, "redis", WARNING,
+          "An application uses channels that begin with none of its prefixes, or subscribes to a pattern that stands"
+          f" there in other letters (`NOPERM`). Declare the very pattern in its [`redisChannels`]({LIBRARIES}).",
+          PREFIXES,
+          _forbidden("channels that are not in its redisChannels", lambda entry: entry.reason == "channel")),
+    Cause("redis-scan-refused", REDIS_FAILED, "redis", WARNING,
+          "An application walks over all keys (`SCAN`), which tells it"
+          " [the names of everybody's](../reference/isolation.md#what-redisscan-gives-away). A set of its own keys does"
+          " without; the command allows it all the same.",
+          f"{SET} 'db-server:applications[{{index}}].redisScan' true && {START}",
+          _forbidden("a command that redisScan allows",
+                     lambda entry: entry.reason == "command" and entry.subject == "scan")),
+    Cause("redis-command-refused", REDIS_FAILED, "redis", WARNING,
+          "An application uses commands that tell of others or act on all (`NOPERM`): no setting allows"
+          " [them](../reference/isolation.md#redis). Change the application; the command forgets what was refused.",
+          f"{REDIS_CLI} ACL LOG RESET",
+          _forbidden("commands that no setting allows",
+                     lambda entry: entry.reason == "command" and entry.subject != "scan")),
     Cause("redis-full", REDIS_FAILED, "redis", FAULT,
           "Redis reached `maxmemory` and may evict nothing: writes fail with `OOM command not allowed`. Give it more"
           " memory, or an `evictionPolicy`.",

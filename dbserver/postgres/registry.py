@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, fields
+from typing import Any
 
 from dbserver.applications import COLOURS, Application
 from dbserver.errors import DbServerError
@@ -66,11 +67,16 @@ def parse(printed: str) -> list[Application]:
     known = {field.name for field in fields(Application)}
     try:
         return [
-            Application(**{name: value for name, value in row.items() if name in known}) for row in json.loads(printed)
+            Application(**{name: _read(value) for name, value in row.items() if name in known})
+            for row in json.loads(printed)
         ]
     except TypeError as fault:
         hint = "./scripts/start.sh --refresh enters the declared ones again"
         raise DbServerError(f"the server's registry of applications has an entry that is none: {fault}", hint) from None
+
+
+def _read(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def enter(application: Application) -> str:

@@ -22,10 +22,15 @@ def _application_renamed(step: Step, _: Facts) -> Iterator[Seen]:
 
 
 def _keys_left(step: Step, _: Facts) -> Iterator[Seen]:
-    names = [n for n in ("redisPrefix", "redisDatabase") if step.kind == UPDATE and step.old.get(n) != step.new.get(n)]
-    if names:
+    if step.kind != UPDATE:
+        return
+    names = [name for name in ("redisPrefix", "redisDatabase") if step.old.get(name) != step.new.get(name)]
+    kept = tuple(each for each in (step.new.get("redisPrefix"), *(step.new.get("redisOtherPrefixes") or ())) if each)
+    gone = [each for each in step.old.get("redisOtherPrefixes") or () if not each.startswith(kept)]
+    if names or gone:
         what = "its keys in Redis stay where they are, and it looks for them elsewhere; nothing renames or moves them"
-        yield Seen(what, [f"{n}: {step.old.get(n)} -> {step.new.get(n)}" for n in names])
+        details = [f"{name}: {step.old.get(name)} -> {step.new.get(name)}" for name in names]
+        yield Seen(what, details + [f"redisPrefix: {each} is not among them any more" for each in gone])
 
 
 def _application_created(step: Step, _: Facts) -> Iterator[Seen]:
@@ -41,6 +46,8 @@ def _application_changed(step: Step, _: Facts) -> Iterator[Seen]:
 
 def _compared(step: Step, name: str) -> str:
     before, after = step.old.get(name), step.new.get(name)
+    if name == "redisOtherPrefixes":
+        return f"further prefixes in Redis: {', '.join(before or ()) or 'none'} -> {', '.join(after or ()) or 'none'}"
     if name == "settings":
         changed = settings(step)
         return ", ".join(shown(changed, list(changed)))
@@ -55,10 +62,11 @@ APPLICATION_RULES = (
     Rule("application-renamed", RISK, (APPLICATION,),
          "An application's `database` or `role` is another one. The program refuses it too.", _application_renamed),
     Rule("application-keys-left", RISK, (APPLICATION,),
-         "Another `redisPrefix` or `redisDatabase`: the application's keys stay under the old one, where it looks for"
-         " them no more; with `redis.access: password` it may not even read them.", _keys_left),
+         "Another `redisPrefix` or `redisDatabase`, or a prefix less: the application's keys stay under the old one,"
+         " where it looks for them no more; with `redis.access: password` it may not even read them.", _keys_left),
     Rule("application-changed", RELOAD, (APPLICATION,),
-         "Pool size, extensions, settings or password of an application.", _application_changed),
+         "Pool size, extensions, settings, further prefixes in Redis or password of an application.",
+         _application_changed),
     Rule("application-created", NOTHING, (APPLICATION,),
          "A role and a database are made, or taken over.", _application_created),
 )  # fmt: skip

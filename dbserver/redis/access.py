@@ -19,17 +19,22 @@ LOCAL_PASSWORD_BYTES = 24
 UNFENCED = ("keys", "scan", "randomkey", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
             "function", "script", "sort", "sort_ro", "memory|stats", "memory|doctor",
             "memory|malloc-stats")  # fmt: skip
-# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key.
-NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists", "info")
+# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key; CLIENT
+# INFO of one's own connection alone.
+NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "client|info", "script|load",
+          "script|exists", "info")  # fmt: skip
 # A server refuses all rules for one word that it does not know: these are left out where it does not. Redis has the
 # command since 7.2; modules answer from indexes over everybody's keys.
 SINCE_LATELY = ("client|setinfo",)
 MODULE_CATEGORIES = ("search", "timeseries")
 
 HASH = "#[0-9a-f]{64}"
-# An earlier version gave the administrator two passwords, and its tenants DBSIZE denied and no INFO.
+# Earlier versions gave the administrator two passwords, and their tenants DBSIZE denied, no INFO and no CLIENT INFO.
 ADMINISTRATOR = re.compile(rf"user \S+ on sanitize-payload(?: {HASH})+ ~\* &\* \+@all")
-TENANT = re.compile(rf"user \S+ on sanitize-payload {HASH} ~\S+\* resetchannels &\S+\* \+@all(?P<words>(?: \S+)+)")
+TENANT = re.compile(
+    rf"user \S+ on sanitize-payload {HASH}(?: ~\S+\*)+ resetchannels(?: &\S+)+ \+@all(?P<words>(?: \S+)+)"
+)
+ADDED = ("client|info",)
 EVERYBODY = "user default on nopass sanitize-payload ~* &* +@all"
 WHO_PINGS = "user default on nopass sanitize-payload resetchannels -@all +ping"
 DEFAULTS = (EVERYBODY, WHO_PINGS)
@@ -37,12 +42,16 @@ DEFAULTS = (EVERYBODY, WHO_PINGS)
 
 @dataclass(frozen=True)
 class Tenant:
-    """One application in Redis: its user's name, the beginning of its keys and channels, its password."""
+    """One application in Redis: its user's name, the beginnings of its keys and channels, its password.
+
+    `channels` are patterns of channels beside those.
+    """
 
     name: str
-    prefix: str
+    prefixes: Sequence[str]
     password: str
     scan: bool = False
+    channels: Sequence[str] = ()
 
 
 def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
@@ -84,14 +93,15 @@ def _whole(line: str) -> bool:
     found = TENANT.fullmatch(line)
     words = set(found["words"].split()) if found else set()
     denied = {"-@admin", "-@dangerous", *(f"-{name}" for name in UNFENCED)}
-    always = {*denied, *(f"+{name}" for name in NEEDED if name not in SINCE_LATELY)}
-    maybe = {"+scan", *(f"+{name}" for name in SINCE_LATELY), *(f"-@{each}" for each in MODULE_CATEGORIES)}
+    lately = (*SINCE_LATELY, *ADDED)
+    always = {*denied, *(f"+{name}" for name in NEEDED if name not in lately)}
+    maybe = {"+scan", *(f"+{name}" for name in lately), *(f"-@{each}" for each in MODULE_CATEGORIES)}
     return any(each <= words <= each | maybe for each in (always, always - {"+info"} | {"-dbsize"}))
 
 
 def fence() -> str:
     """Return what identifies these rules, whoever the tenants are: with other ones all tenants' are loaded again."""
-    return hashed(rules("", "", [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
+    return hashed(rules("", "", [Tenant("", [""], "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
 
 
 def hashed(text: str) -> str:
@@ -104,7 +114,7 @@ def _tenant(tenant: Tenant, known: Sequence[str]) -> str:
     denied += [f"-@{category}" for category in MODULE_CATEGORIES if category in known]
     needed = [name for name in NEEDED if name in known or name not in SINCE_LATELY]
     allowed = [f"+{name}" for name in (*needed, *(["scan"] if tenant.scan else []))]
-    pattern = f"~{tenant.prefix}* resetchannels &{tenant.prefix}*"
-    return " ".join([
-        f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)} {pattern} +@all", *denied, *allowed,
-    ])  # fmt: skip
+    own = [f"{prefix}*" for prefix in tenant.prefixes]
+    keys, channels = [f"~{each}" for each in own], [f"&{each}" for each in (*own, *tenant.channels)]
+    user = f"user {tenant.name} on sanitize-payload #{hashed(tenant.password)}"
+    return " ".join([user, *keys, "resetchannels", *channels, "+@all", *denied, *allowed])

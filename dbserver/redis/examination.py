@@ -68,5 +68,11 @@ def _denied(text: str) -> Iterator[Denied]:
     """Read the ACL's log in the form of RESP3, as redis-cli prints it in JSON."""
     for entry in json.loads(text):
         address = dict(pair.partition("=")[::2] for pair in entry["client-info"].split()).get("addr", "")
-        what = f"{entry['reason']} {entry['object']} from {address.rpartition(':')[0] or 'the host'}"
-        yield Denied(entry["reason"], entry["username"], what, int(entry["count"]), float(entry["age-seconds"]))
+        yield Denied(
+            reason=entry["reason"],
+            user=entry["username"],
+            subject=entry["object"],
+            address=address.rpartition(":")[0] or "the host",
+            count=int(entry["count"]),
+            seconds=float(entry["age-seconds"]),
+        )

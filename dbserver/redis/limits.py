@@ -20,6 +20,8 @@ IDLE_CLIENT = 1700
 USUAL_CLIENTS, MOST_CLIENTS = 10_000, 1_000_000
 LARGEST_VALUE = 512 * MIB
 CLASSES = ("normal", "slave", "pubsub")
+# In Redis' order; `A` is all of them.
+CLASSES_OF_EVENTS = "g$lshzxetd"
 Buffer = tuple[int, int, int]
 
 
@@ -149,6 +151,20 @@ def _output(text: str) -> dict[str, Buffer]:
     return {name: (parse_bytes(hard), parse_bytes(soft), _whole(seconds)) for name, hard, soft, seconds in rows}
 
 
+def events(text: str) -> str:
+    """Return which events of keys are published, in the form in which CONFIG GET prints it; empty for none.
+
+    Raises ValueError for what would publish nothing, or is no letter of Redis'.
+    """
+    if not re.fullmatch(f"[{re.escape(CLASSES_OF_EVENTS)}AKEm]*", text):
+        raise ValueError(f"should be letters of KEA{CLASSES_OF_EVENTS}m")
+    known = CLASSES_OF_EVENTS if "A" in text else "".join(each for each in CLASSES_OF_EVENTS if each in text)
+    where, missed = "".join(each for each in "KE" if each in text), "m" * ("m" in text)
+    if text and not (where and (known or missed)):
+        raise ValueError("should have K or E, and one of the others, such as: Ex")
+    return ("A" if known == CLASSES_OF_EVENTS else known) + where + missed
+
+
 # What may be declared.
 PARSE: Mapping[str, Callable[[str], Any]] = {
     "maxmemory": parse_bytes,
@@ -159,4 +175,5 @@ PARSE: Mapping[str, Callable[[str], Any]] = {
     "maxclients": _whole,
     "timeout": _whole,
     "tcp-keepalive": _whole,
+    "notify-keyspace-events": events,
 }

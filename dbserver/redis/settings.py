@@ -45,7 +45,7 @@ NO_LIMITS = {"proto-max-bulk-len": "512mb", "client-query-buffer-limit": "1gb", 
 def derived(
     memory: int, eviction_policy: str, persistence: Persistence, declared: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the settings for a container's memory limit in bytes; `declared` are limits given instead."""
+    """Return the settings for a container's memory limit in bytes; `declared` are given instead of what follows."""
     return {
         **limits.derived(memory, persistence, declared or {}).settings(),
         "maxmemory-policy": eviction_policy,
@@ -54,6 +54,7 @@ def derived(
         # Without the times in it, no moment of the append-only file can be found again.
         "aof-timestamp-enabled": "yes",
         "save": "" if persistence == "none" else SNAPSHOT_POINTS,
+        "notify-keyspace-events": limits.events((declared or {}).get("notify-keyspace-events", "")),
     }
 
 

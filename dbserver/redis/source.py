@@ -68,20 +68,21 @@ done
 echo 'it did not get all of the content in time'; exit 1
 """
 
-# Hands the keys with a beginning over to a database of the running server, with their ends of life, byte by byte.
+# Hands the keys with a beginning over to a database of the running server, with their ends of life, byte by byte. The
+# password stands behind the patterns, where redis-cli puts what it reads.
 HAND_OVER = f"""
-redis.call('SELECT', ARGV[2])
-local cursor, moved = '0', 0
-repeat
-  local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1], 'COUNT', {PAGE})
-  cursor = page[1]
-  if #page[2] > 0 then
-    redis.call('MIGRATE', '127.0.0.1', '{contract.INNER_PORT[contract.REDIS]}', '', ARGV[3], 60000, 'COPY', 'REPLACE',
-      'AUTH2', ARGV[4], ARGV[5], 'KEYS', unpack(page[2]))
-    moved = moved + #page[2]
-  end
-until cursor == '0'
-return moved
+redis.call('SELECT', ARGV[1])
+for number = 4, #ARGV - 1 do
+  local cursor = '0'
+  repeat
+    local page = redis.call('SCAN', cursor, 'MATCH', ARGV[number], 'COUNT', {PAGE})
+    cursor = page[1]
+    if #page[2] > 0 then
+      redis.call('MIGRATE', '127.0.0.1', '{contract.INNER_PORT[contract.REDIS]}', '', ARGV[2], 60000, 'COPY', 'REPLACE',
+        'AUTH2', ARGV[3], ARGV[#ARGV], 'KEYS', unpack(page[2]))
+    end
+  until cursor == '0'
+end
 """
 
 # One script is one moment for everybody else, in the append-only file too: the application's keys are the old ones
@@ -96,11 +97,13 @@ local function each(database, pattern, act)
     for _, key in ipairs(page[2]) do act(key) end
   until cursor == '0'
 end
-local pattern, live, staging = ARGV[1], ARGV[2], ARGV[3]
+local live, staging = ARGV[1], ARGV[2]
 local gone, came = 0, 0
 redis.call('SELECT', staging)
 redis.call('DEL', '{MARK}')
-each(live, pattern, function(key) gone = gone + redis.call('UNLINK', key) end)
+for number = 3, #ARGV do
+  each(live, ARGV[number], function(key) gone = gone + redis.call('UNLINK', key) end)
+end
 each(staging, '*', function(key) came = came + redis.call('MOVE', key, live) end)
 return {{gone, came}}
 """
@@ -108,15 +111,15 @@ return {{gone, came}}
 
 @dataclass(frozen=True)
 class Part:
-    """The keys of one application: in which database, with which beginning; all of the database where it is empty."""
+    """The keys of one application: in which database, with which beginnings; an empty one is all of the database."""
 
     database: int
-    prefix: str
+    prefixes: tuple[str, ...]
 
     @property
-    def pattern(self) -> str:
+    def patterns(self) -> list[str]:
         """What SCAN matches: a beginning has no character that means anything else there."""
-        return f"{self.prefix}*"
+        return [f"{prefix}*" for prefix in self.prefixes]
 
 
 def name(container: str) -> str:
@@ -182,10 +185,10 @@ def hand_over(container: str, admin: str, part: Part, staging: int) -> list[str]
     REDISCLI_AUTH=$(cat {commands.ADMIN_FILE}); export REDISCLI_AUTH
     printf %s "$REDISCLI_AUTH" | redis-cli --user "$0" -e -p {PORT} -x "$@"
     """
-    arguments = ["EVAL", HAND_OVER, "0", part.pattern, str(part.database), str(staging), admin]
+    arguments = ["EVAL", HAND_OVER, "0", str(part.database), str(staging), admin, *part.patterns]
     return ["docker", "exec", "-i", container, "sh", "-c", script, admin, *arguments]
 
 
 def replace(part: Part, staging: int) -> Sequence[str]:
     """Return the command that puts the copied keys in the place of the application's own."""
-    return ["EVAL", REPLACE, "0", part.pattern, str(part.database), str(staging)]
+    return ["EVAL", REPLACE, "0", str(part.database), str(staging), *part.patterns]

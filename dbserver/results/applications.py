@@ -9,6 +9,7 @@ class ApplicationInfo:
 
     `extensions` are those in its database, None where that lets nobody in. `kept` are the databases that its restores
     have replaced, the oldest first. `declared` is whether an entry of the stack's file has its database and its role.
+    Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix` too.
     """
 
     name: str
@@ -21,6 +22,7 @@ class ApplicationInfo:
     connection_limit: int
     redis_prefix: str
     redis_database: int
+    redis_prefixes: tuple[str, ...] = ()
     extensions: tuple[str, ...] | None = ()
     kept: tuple[str, ...] = ()
     declared: bool = True

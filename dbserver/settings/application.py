@@ -12,7 +12,8 @@ from dbserver.settings.types import (
     ApplicationName,
     ExtensionName,
     PasswordText,
-    RedisPrefix,
+    RedisChannel,
+    RedisPrefixes,
     RoleName,
     Section,
     SettingName,
@@ -46,7 +47,8 @@ class Application(Section):
     password_version: Annotated[int, between(1)] = 1
     keep_password: bool = False
     redis_database: Annotated[int, between(0, 15)] = 0
-    redis_prefix: RedisPrefix | None = None
+    redis_prefix: RedisPrefixes | None = None
+    redis_channels: list[RedisChannel] = Field(default_factory=list)
     redis_scan: bool = False
 
     _settings_written_once = field_validator("settings")(written_once)
@@ -62,9 +64,9 @@ class Application(Section):
         return self.role or self.database_name
 
     @property
-    def prefix(self) -> str:
+    def prefixes(self) -> tuple[str, ...]:
         """What the application's Redis keys begin with: by default its name and a colon."""
-        return self.redis_prefix or f"{self.name}:"
+        return tuple(self.redis_prefix or [f"{self.name}:"])
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Known:
     name: str
     database: str
     role: str
-    prefix: str
+    prefixes: tuple[str, ...]
 
     @classmethod
     def of(cls, number: int, entry: Application, found: Findings) -> "Known":
@@ -86,8 +88,8 @@ class Known:
         name = "" if "name" in faulty else entry.name
         database = "" if "database" in faulty or not (name or entry.database) else entry.database_name
         role = "" if "role" in faulty or not (database or entry.role) else entry.role_name
-        prefix = "" if "redisPrefix" in faulty or not (name or entry.redis_prefix) else entry.prefix
-        return cls(path, entry, name, database, role, prefix)
+        prefixes = () if "redisPrefix" in faulty or not (name or entry.redis_prefix) else entry.prefixes
+        return cls(path, entry, name, database, role, prefixes)
 
 
 def application_faults(entries: Sequence[Known], *, admin: str, budget: Budget | None, access: str) -> list[str]:
@@ -98,7 +100,9 @@ def application_faults(entries: Sequence[Known], *, admin: str, budget: Budget |
     for entry in entries:
         faults += [f"{entry.path}.{fault}" for fault in _entry_faults(entry, admin, access)]
     if access == "password":
-        faults += overlapping_prefixes((entry.name or entry.path, entry.prefix) for entry in entries if entry.prefix)
+        faults += overlapping_prefixes(
+            (entry.name or entry.path, prefix) for entry in entries for prefix in entry.prefixes
+        )
     return faults + ([budget.fault()] if budget and budget.applications and budget.fault() else [])
 
 

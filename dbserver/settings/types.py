@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 from pyrage import RecipientError, x25519
 
 from dbserver.backups import schedule
@@ -52,6 +53,12 @@ def _recipient(value: str) -> str:
     return value
 
 
+def _listed(value: object) -> object:
+    if not isinstance(value, str | list):
+        raise PydanticCustomError("text_or_list", "should be a text or a list of texts")
+    return [value] if isinstance(value, str) else value
+
+
 def _period(value: object) -> object:
     return int(parse_seconds(value)) if isinstance(value, str) else value
 
@@ -88,6 +95,21 @@ def spelled(pattern: str, words: str) -> AfterValidator:
         if not re.fullmatch(pattern, value):
             raise ValueError(f"should be {words}")
         return value
+
+    return AfterValidator(judge)
+
+
+def each_spelled(pattern: str, words: str) -> AfterValidator:
+    """Take one or several texts that are wholly of a pattern each; `words` say so to people."""
+
+    def judge(values: list[str]) -> list[str]:
+        wrong = [value for value in values if not re.fullmatch(pattern, value)]
+        if not values:
+            raise ValueError("should have at least 1")
+        if wrong:
+            which = f"has {wrong[0]!r}; each " if len(values) > 1 else ""
+            raise ValueError(f"{which}should be {words}")
+        return values
 
     return AfterValidator(judge)
 
@@ -147,7 +169,19 @@ ExtensionName = Annotated[
         "an extension's name: lower-case letters, digits, _ and -, at most 63, beginning with a letter",
     ),
 ]
-RedisPrefix = Annotated[str, spelled(r"[a-zA-Z0-9_.:-]{1,64}", "1 to 64 letters, digits and _ . : -")]
+RedisPrefixes = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    each_spelled(r"[a-zA-Z0-9_.:-]{1,64}", "1 to 64 letters, digits and _ . : -"),
+]
+# No space: in Redis' rules the next word would be another rule.
+RedisChannel = Annotated[
+    str,
+    spelled(
+        r"[a-zA-Z0-9_.:/@#*?\[\]^-]{1,128}",
+        "a pattern of channels: 1 to 128 letters, digits and _ . : / @ # * ? [ ] ^ -",
+    ),
+]
 SettingName = Annotated[str, AfterValidator(_setting_name)]
 RedisSettingName = Annotated[str, AfterValidator(_redis_setting)]
 # libpq normalises other characters before it hashes them (SASLprep); such a password would not be the one declared.

@@ -13,7 +13,7 @@ from dbserver.applications import environment
 from dbserver.postgres import sql
 from dbserver.settings.application import Application as Settings
 from infra.application_server import ApplicationProvider
-from infra.applications import known, properties
+from infra.applications import known, properties, tenant
 from infra.redis_users import RedisUsersProvider
 from tests.support.leftovers import process_name
 from tests.support.stack import Stack
@@ -62,8 +62,7 @@ class Lent(Stack):
             hosts = {"postgres": self.postgres, "redis": self.redis}
             self.made[settings.name] = made
             self.environments[settings.name] = environment(known(settings), hosts, made["password"], password)
-            tenant = {"name": settings.name, "prefix": settings.prefix, "scan": settings.redis_scan}
-            self.tenants.append({**tenant, "password": password})
+            self.tenants.append(tenant(settings, password or ""))
         self._let_in()
         return self
 

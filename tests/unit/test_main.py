@@ -275,7 +275,7 @@ def test_with_access_by_password_an_application_comes_as_its_tenant() -> None:
     users = declared.resources["redis-users"]
     assert is_secret(users.raw["tenants"])
     assert users.inputs["tenants"] == [
-        {"name": "shop", "prefix": "shop:", "password": REDIS_PASSWORD, "scan": True}
+        {"name": "shop", "prefixes": ["shop:"], "password": REDIS_PASSWORD, "scan": True, "channels": []}
     ]  # fmt: skip
     assert (users.inputs["open"], users.inputs["fence"]) == (False, fence())
 

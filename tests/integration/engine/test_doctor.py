@@ -86,7 +86,7 @@ LONG = {
     "huge-pages", "network-missing", "state-locked", "data-read-only", "container-restarting", "server-silent",
     "data-other-version", "postgres-starting", "redis-loading", "application-at-its-limit", "connections-exhausted",
     "application-missing", "out-of-memory", "checksum-failures", "login-rejected", "read-only-by-setting",
-    "container-paused", "data-other-owner", "lock-chain", "redis-clients", "redis-forbidden", "library-not-loaded",
+    "container-paused", "data-other-owner", "lock-chain", "redis-clients", "redis-scan-refused", "library-not-loaded",
 }  # fmt: skip
 
 

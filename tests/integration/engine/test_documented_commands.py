@@ -89,7 +89,7 @@ docker run -d --network nginx-network --env DATABASE_URL --name crypto-ai-backen
 docker exec crypto-ai-backend-blue env | grep DATABASE
 docker rm -f crypto-ai-backend-blue
 ./scripts/dbserver env <application> --stack <stack>
-./scripts/dbserver info <application> --stack <stack> --field redis_prefix
+./scripts/dbserver info <application> --stack <stack> --field redis_prefixes
 ./scripts/dbserver doctor --stack <other>
 ps -eo rss,pid,args --sort=-rss | head
 sudo du -xh --max-depth=3 <data>/.. | sort -h | tail -n 20

@@ -25,7 +25,8 @@ FLIPS = 20
 @pytest.fixture(scope="module")
 def house(fenced: Lent) -> Stack:
     """Two tenants, append-only."""
-    return fenced.admit({"name": "one", "poolSize": 1}, {"name": "two", "poolSize": 1, "redisPrefix": "two."})
+    two = {"name": "two", "poolSize": 1, "redisPrefix": ["two.", "jobs"]}
+    return fenced.admit({"name": "one", "poolSize": 1}, two)
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +148,7 @@ def killed(stack: Stack) -> None:
 
 def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) -> None:
     fill(house)
+    house.redis_admin("MSET", "jobs", "two's", "jobs:1", "two's too")
     before = digests(house, *KEPT)
     stream = house.redis_admin("XINFO", "STREAM", "one:stream", "FULL")
     made = backed_up(house)
@@ -160,7 +162,11 @@ def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) ->
     assert within(house, r"""cli EXISTS one:new; cli EXISTS $'one:b\n\xff"in'""").split() == ["0", "1"]
     assert house.redis_admin("MGET", "two.a", "nobodys", "twoxa").split() == ["other", "other", "y"]
     assert "db15" not in house.redis_admin("INFO", "keyspace")
+    house.redis_admin("MSET", "jobs", "other", "jobs:2", "other")
+    house.redis_admin("DEL", "jobs:1")
     restored(house, made, "two")
+    assert house.redis_admin("MGET", "jobs", "jobs:1").splitlines() == ["two's", "two's too"]
+    assert house.redis_admin("EXISTS", "jobs:2") == "0"
     assert house.redis_admin("MGET", "two.a", "nobodys", "twoxa").split() == ["two", "other", "y"]
     restored(house, told["before"], "one")
     assert within(house, "cli EXISTS one:new one:hash").split() == ["1"]

@@ -99,7 +99,7 @@ def test_a_tenant_learns_nothing_of_others_and_has_no_right_over_the_server(hous
 
 def test_a_tenant_has_what_client_libraries_need(house: Lent) -> None:
     needed = [
-        "CLIENT SETNAME worker", "CLIENT GETNAME", "CLIENT ID", "HELLO 3", "PING",
+        "CLIENT SETNAME worker", "CLIENT GETNAME", "CLIENT ID", "CLIENT INFO", "HELLO 3", "PING",
         "INFO", "INFO everything", "DBSIZE", "EVAL return(redis.call('INFO')) 0",
         "SCRIPT LOAD return(1)", "SCRIPT EXISTS x", "MULTI", "SELECT 0", "COMMAND COUNT", "ECHO x", "TIME",
     ]  # fmt: skip

@@ -255,6 +255,17 @@ def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destro
     assert asked[-4:] == ("-U", "dbadmin", "-d", "postgres")
 
 
+@pytest.mark.usefixtures("fitting")
+@pytest.mark.parametrize(("access", "told"), [("password", ["news.*"]), ("open", [])])
+def test_channels_that_are_shared_are_told_where_anything_is_fenced(
+    warned: list[str], access: str, told: list[str]
+) -> None:
+    entries = [{"name": "shop", "redisPrefix": ["shop:", "news."]}, {"name": "blog", "redisChannels": ["news.*"]}]
+    preflight.examine(load({"applications": entries, "redis": {"access": access}}))
+    assert [text.split()[4] for text in warned] == told
+    assert all("channels of shop:" in text and "#what-redischannels-shares" in text for text in warned)
+
+
 def test_a_server_that_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
     fitting.answer("FROM dbserver.application;", Failed("FATAL:  the database system is starting up", 2))

@@ -14,7 +14,9 @@ PROVIDER = RedisUsersProvider()
 LOCAL = "c" * 64
 BEFORE = access.rules("dbadmin", "d" * 64, [])
 LISTED = "user default on\nuser dbadmin on\n"
-TENANT: dict[str, Any] = {"name": "shop", "prefix": "shop:", "password": "tenant-password", "scan": False}
+TENANT: dict[str, Any] = {
+    "name": "shop", "prefixes": ["shop:"], "password": "tenant-password", "scan": False, "channels": [],
+}  # fmt: skip
 PROPS: dict[str, Any] = {
     "container": "db-server-redis", "containerId": "c" * 64, "image": "redis:8", "configDirectory": "/config",
     "adminUser": "dbadmin", "open": False, "fence": access.fence(), "tenants": [TENANT],

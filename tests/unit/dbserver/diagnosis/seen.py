@@ -95,9 +95,9 @@ def with_settings(place: dict[str, Any] | None = None, **values: str) -> Facts:
     return replace(changed, servers={**changed.servers, "redis": redis})
 
 
-def denied(reason: str, user: str, seconds: float = 5) -> Facts:
+def denied(reason: str, user: str, seconds: float = 5, subject: str = "get") -> Facts:
     """Return everything well but for an entry in Redis's ACL LOG."""
-    entry = Denied(reason, user, f"{reason} get from 172.20.0.5", 3, seconds)
+    entry = Denied(reason, user, subject, "172.20.0.5", 3, seconds)
     return with_server("redis", redis=replace(REDIS, denied=(entry,)))
 
 

@@ -204,6 +204,22 @@ MADE: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [step("update", "shop", {**APP, "redisPrefix": "shop:"}, {**APP, "redisPrefix": "s:"})],
         {"application-keys-left:shop": RISK, "application-changed:shop": RELOAD},
     ),
+    "an application with a prefix more": (
+        [step("update", "shop", APP, {**APP, "redisOtherPrefixes": ["rq:"]})],
+        {"application-changed:shop": RELOAD},
+    ),
+    "an application with a prefix less": (
+        [
+            step(
+                "update", "shop", {**APP, "redisOtherPrefixes": ["rq:", "jobs:"]}, {**APP, "redisOtherPrefixes": ["rq"]}
+            )
+        ],
+        {"application-keys-left:shop": RISK, "application-changed:shop": RELOAD},
+    ),
+    "an application whose prefix has a wider one in its place": (
+        [step("update", "shop", {**APP, "redisOtherPrefixes": ["rq:"]}, {**APP, "redisOtherPrefixes": ["rq"]})],
+        {"application-changed:shop": RELOAD},
+    ),
     "an application whose keys are in another database": (
         [step("update", "shop", {**APP, "redisDatabase": 0}, {**APP, "redisDatabase": 1})],
         {"application-keys-left:shop": RISK, "application-changed:shop": RELOAD},

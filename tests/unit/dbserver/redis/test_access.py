@@ -11,7 +11,7 @@ from dbserver.redis.access import Tenant
 
 HASH = "a" * 64
 ADMIN = f"user dbadmin on sanitize-payload #{HASH} ~* &* +@all"
-SHOP = Tenant("shop", "shop:", "the-password")
+SHOP = Tenant("shop", ["shop:"], "the-password")
 PASSWORDS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=8)
 
 
@@ -45,6 +45,14 @@ def test_a_tenant_reaches_its_own_keys_and_channels_only() -> None:
     assert "nopass" not in words
 
 
+def test_a_tenant_may_have_several_beginnings_and_further_channels() -> None:
+    words = rules_of(Tenant("shop", ["shop:", "rq:"], "the-password", channels=["shop:/0.celeryev/*", "news"]))
+    assert [word for word in words if word[0] in "~&"] == [
+        "~shop:*", "~rq:*", "&shop:*", "&rq:*", "&shop:/0.celeryev/*", "&news",
+    ]  # fmt: skip
+    assert words.index("resetchannels") < words.index("&shop:*")
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -62,8 +70,8 @@ def test_what_client_libraries_need_at_every_connection_is_allowed_after_all_den
     words = rules_of(known=("connection", "client|id", "client|setinfo"))
     denials = max(place for place, word in enumerate(words) if word.startswith("-"))
     assert words[denials + 1 :] == [
-        "+client|setname", "+client|getname", "+client|setinfo", "+client|id", "+script|load", "+script|exists",
-        "+info",
+        "+client|setname", "+client|getname", "+client|setinfo", "+client|id", "+client|info", "+script|load",
+        "+script|exists", "+info",
     ]  # fmt: skip
     assert "-dbsize" not in words
 
@@ -83,7 +91,7 @@ def test_what_a_tenant_may_do_has_an_identity_that_changes_with_it(monkeypatch: 
 
 
 def test_scanning_is_for_the_tenant_that_declares_it() -> None:
-    words = rules_of(Tenant("shop", "shop:", "the-password", scan=True))
+    words = rules_of(Tenant("shop", ["shop:"], "the-password", scan=True))
     assert words.index("-scan") < words.index("+scan")
 
 
@@ -100,31 +108,34 @@ def test_a_category_that_the_server_lacks_is_left_out_because_it_would_refuse_th
 
 @given(PASSWORDS)
 def test_a_password_stands_in_no_rule_and_its_hash_in_one_word(password: str) -> None:
-    text = access.rules("dbadmin", access.hashed("admin-password"), [Tenant("shop", "shop:", password)])
+    text = access.rules("dbadmin", access.hashed("admin-password"), [Tenant("shop", ["shop:"], password)])
     digest = hashlib.sha256(password.encode()).hexdigest()
     assert text.split().count(f"#{digest}") == 1
     assert len(text.splitlines()) == 3
-    lines = access.rules("dbadmin", HASH, [Tenant("shop", "shop:", "another-password")]).splitlines()
+    lines = access.rules("dbadmin", HASH, [Tenant("shop", ["shop:"], "another-password")]).splitlines()
     assert text.splitlines()[1] == lines[1]
 
 
 def test_every_user_is_named_once() -> None:
-    tenants = [Tenant(name, f"{name}:", "the-password") for name in ("a", "b")]
+    tenants = [Tenant(name, [f"{name}:"], "the-password") for name in ("a", "b")]
     names = [line.split()[1] for line in access.rules("dbadmin", HASH, tenants).splitlines()]
     assert names == ["dbadmin", "default", "a", "b"]
 
 
 def test_what_is_written_is_whole_and_every_shorter_tenant_is_not() -> None:
-    text = access.rules("dbadmin", HASH, [SHOP, Tenant("two", "two:", "of two", scan=True)], ["search"])
+    two = Tenant("two", ["two:", "jobs"], "of two", scan=True, channels=["two:news.*", "events", "a[bc]?"])
+    text = access.rules("dbadmin", HASH, [two, SHOP], ["search"])
     assert access.is_whole(text)
     assert access.is_whole(access.rules("dbadmin", HASH, None))
-    line = text.splitlines()[2]
+    line = text.splitlines()[3]
     words = line.split(" ")
     kept = access.first_rules("dbadmin", "c" * 64, text, is_open=False).splitlines()
     assert kept[0] == f"user dbadmin on sanitize-payload #{'c' * 64} ~* &* +@all"
     assert kept[1:] == text.splitlines()[1:]
-    for length in range(1, len(line)):
-        assert not access.is_whole(line[:length]), line[:length]
+    wider = text.splitlines()[2].removesuffix(" +scan")
+    for each in (line, wider):
+        for length in range(1, len(each)):
+            assert not access.is_whole(each[:length]), each[:length]
     for denied in (word for word in words if word.startswith("-") and word != "-@search"):
         assert not access.is_whole(" ".join(word for word in words if word != denied)), denied
     assert not access.is_whole(f"{line} +@admin")
@@ -137,11 +148,12 @@ def test_an_open_redis_that_is_made_anew_has_no_tenants() -> None:
 
 
 def test_a_file_of_an_earlier_version_is_whole_and_its_tenants_are_kept() -> None:
-    """It gave the administrator two passwords, and its tenants neither DBSIZE nor INFO."""
+    """It gave the administrator two passwords, and its tenants neither DBSIZE nor INFO nor CLIENT INFO."""
     now = access.rules("dbadmin", HASH, [SHOP])
     before = now.replace(f"#{HASH}", f"#{HASH} #{'b' * 64}").replace("-randomkey", "-randomkey -dbsize")
-    before = before.replace(" +info", "")
+    before = before.replace(" +info", "").replace(" +client|info", "")
     assert access.is_whole(before)
+    assert access.is_whole(now.replace(" +client|info", ""))
     kept = access.first_rules("dbadmin", "c" * 64, before, is_open=False)
     assert kept.splitlines()[2] == before.splitlines()[2]
     assert "b" * 64 not in kept

@@ -46,8 +46,8 @@ def test_the_answer_is_read(programs: Programs) -> None:
     assert found.settings == {"maxmemory": "100663296", "save": "", "appendonly": "yes"}
     assert found.in_file == {"maxmemory": "100663296", "save": "", "appendonly": "yes"}
     assert found.denied == (
-        Denied("auth", "shop", "auth AUTH from 172.20.0.5", 2, 3.5),
-        Denied("key", "a\x1e\ncount\nNaN", "key other:key from the host", 1, 9.0),
+        Denied("auth", "shop", "AUTH", "172.20.0.5", 2, 3.5),
+        Denied("key", "a\x1e\ncount\nNaN", "other:key", "the host", 1, 9.0),
     )
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbserver.redis import limits
+from dbserver.redis import settings as redis_settings
 
 MIB = 1024 * 1024
 PERSISTENCE = st.sampled_from(sorted(limits.SHARE))
@@ -101,7 +102,25 @@ def test_nonsense_is_told_with_its_name(declared: dict[str, str], said: str) -> 
 
 
 def test_every_setting_that_may_be_declared_is_one_of_the_server() -> None:
-    assert {*limits.PARSE} <= {*settings(128 * MIB)}
+    assert {*limits.PARSE} - {"notify-keyspace-events"} <= {*settings(128 * MIB)}
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [("", ""), ("KEA", "AKE"), ("Ex", "xE"), ("g$lshzxetdK", "AK"), ("EKxgm", "gxKEm"), ("Km", "Km")],
+)
+def test_events_of_keys_are_told_as_the_server_prints_them(declared: str, said: str) -> None:
+    assert limits.events(declared) == said
+    assert faults({"notify_keyspace_events": declared}) == []
+    assert redis_settings.derived(256 * MIB, "noeviction", "none", {"notify-keyspace-events": declared})[
+        "notify-keyspace-events"
+    ] == (said)
+
+
+@pytest.mark.parametrize("text", ["x", "K", "KE", "Kq", "all", "A", "K x", "Kx\n"])
+def test_events_that_nobody_would_get_are_refused(text: str) -> None:
+    (fault,) = faults({"notify_keyspace_events": text})
+    assert fault.startswith(f"notify-keyspace-events: {text!r} should ")
 
 
 def test_several_faults_are_told_at_once() -> None:

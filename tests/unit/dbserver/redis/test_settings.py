@@ -22,6 +22,7 @@ def test_a_persistence_means_these_settings_and_back(persistence: Persistence, a
         "appendfsync": "everysec",
         "aof-timestamp-enabled": "yes",
         "save": save,
+        "notify-keyspace-events": "",
     }
     assert settings.persistence_of(found) == persistence
 
@@ -64,6 +65,7 @@ def test_the_file_is_exactly_this() -> None:
         "maxmemory 201326592\n"
         "maxmemory-clients 16777216\n"
         "maxmemory-policy noeviction\n"
+        'notify-keyspace-events ""\n'
         "oom-score-adj yes\n"
         "proto-max-bulk-len 8388608\n"
         'save ""\n'

@@ -23,7 +23,7 @@ def test_nobody_but_the_running_server_reaches_the_throwaway() -> None:
 
 
 def test_no_command_has_a_password_in_its_arguments() -> None:
-    part = Part(0, "shop:")
+    part = Part(0, ("shop:", "jobs."))
     for argv in (
         source.switch("c", "dbadmin"),
         source.hand_over("c", "dbadmin", part, 15),
@@ -33,7 +33,13 @@ def test_no_command_has_a_password_in_its_arguments() -> None:
         assert "$(cat /usr/local/etc/redis/admin-password)" in " ".join(argv)
 
 
-@pytest.mark.parametrize(("part", "pattern"), [(Part(0, "shop:"), "shop:*"), (Part(3, ""), "*")])
-def test_an_application_s_keys_are_those_with_its_beginning_or_a_database(part: Part, pattern: str) -> None:
-    assert part.pattern == pattern
-    assert source.replace(part, 15)[2:] == ["0", pattern, str(part.database), "15"]
+@pytest.mark.parametrize(
+    ("part", "patterns"),
+    [(Part(0, ("shop:",)), ["shop:*"]), (Part(0, ("shop:", "jobs.")), ["shop:*", "jobs.*"]), (Part(3, ("",)), ["*"])],
+)
+def test_an_application_s_keys_are_those_with_its_beginnings_or_a_database(part: Part, patterns: list[str]) -> None:
+    assert part.patterns == patterns
+    assert source.replace(part, 15)[2:] == ["0", str(part.database), "15", *patterns]
+    assert source.hand_over("c", "dbadmin", part, 15)[-len(patterns) - 3 :] == [
+        str(part.database), "15", "dbadmin", *patterns,
+    ]  # fmt: skip

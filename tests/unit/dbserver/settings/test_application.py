@@ -24,11 +24,11 @@ FENCED = {"redis": {"access": "password"}}
 
 def test_a_name_is_all_that_an_application_has_to_give() -> None:
     (entry,) = loaded({"name": "my-shop"})
-    assert (entry.database_name, entry.role_name, entry.prefix) == ("my_shop", "my_shop", "my-shop:")
+    assert (entry.database_name, entry.role_name, entry.prefixes) == ("my_shop", "my_shop", ("my-shop:",))
     assert entry.model_dump() == {
         "name": "my-shop", "database": None, "role": None, "pool_size": 10, "instances_per_colour": 1,
         "extensions": [], "settings": {}, "password": None, "password_version": 1, "keep_password": False,
-        "redis_database": 0, "redis_prefix": None, "redis_scan": False,
+        "redis_database": 0, "redis_prefix": None, "redis_channels": [], "redis_scan": False,
     }  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def test_without_applications_nothing_is_declared() -> None:
         ("keepPassword", "true"), ("redisDatabase", -1), ("redisDatabase", 16), ("redisDatabase", "0"),
         ("redisPrefix", ""), ("redisPrefix", "a*"), ("redisPrefix", "a b"), ("redisPrefix", "a?"),
         ("redisPrefix", "[a]"), ("redisPrefix", "p" * 65), ("redisPrefix", "a\n"), ("redisScan", 1),
+        ("redisPrefix", []), ("redisPrefix", ["a:", "b c"]), ("redisPrefix", {}),
+        ("redisPrefix", 5), ("redisChannels", "news"),
     ],
 )  # fmt: skip
 def test_a_faulty_value_is_the_only_fault_and_has_its_path(key: str, value: Any) -> None:
@@ -67,6 +69,26 @@ def test_a_faulty_value_is_the_only_fault_and_has_its_path(key: str, value: Any)
 def test_a_faulty_extension_is_named_by_its_place(extension: Any) -> None:
     (found,) = faults({"name": "shop", "extensions": ["pg_trgm", extension]})
     assert found.startswith("applications.0.extensions.1: ")
+
+
+@pytest.mark.parametrize("channel", ["", "a ~*", "a\n", "c" * 129, '"a"', 1])
+def test_a_faulty_channel_is_named_by_its_place(channel: Any) -> None:
+    (found,) = faults({"name": "shop", "redisChannels": ["news", channel]})
+    assert found.startswith("applications.0.redisChannels.1: ")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said"),
+    [
+        ("a*", "'a*' should be 1 to 64 letters, digits and _ . : -"),
+        (["b c"], "should be 1 to 64 letters, digits and _ . : -"),
+        (["a:", "b c"], "has 'b c'; each should be 1 to 64 letters, digits and _ . : -"),
+        ([], "should have at least 1"),
+        (5, "5 should be a text or a list of texts"),
+    ],
+)
+def test_what_a_prefix_may_be_is_told_in_words(prefix: Any, said: str) -> None:
+    assert faults({"name": "shop", "redisPrefix": prefix}) == [f"applications.0.redisPrefix: {said}"]
 
 
 @pytest.mark.parametrize("entries", [{}, "shop", [1], ["shop"]])
@@ -177,6 +199,18 @@ def test_prefixes_that_reach_into_each_other_are_refused_where_they_are_the_fenc
     found = faults(*entries, **FENCED)
     assert f"applications: the Redis prefix {one!r} of first reaches into {other!r} of second" in found
     assert len(loaded(*entries)) == 2, "in an open Redis nothing is fenced"
+
+
+def test_a_list_of_prefixes_is_judged_one_by_one_and_its_own_may_reach_into_each_other() -> None:
+    first, second = {"name": "first", "redisPrefix": ["jobs", "jobs:", "rq:"]}, {"name": "second"}
+    assert [entry.prefixes for entry in loaded(first, second, **FENCED)] == [("jobs", "jobs:", "rq:"), ("second:",)]
+    found = faults(first, {**second, "redisPrefix": ["second:", "rq:eu:"]}, **FENCED)
+    assert found == ["applications: the Redis prefix 'rq:' of first reaches into 'rq:eu:' of second"]
+
+
+def test_channels_are_patterns_of_redis() -> None:
+    patterns = ["shop:/0.celeryev/worker.*", "__keyspace@0__:shop:*", "a[bc]?"]
+    assert loaded({"name": "shop", "redisChannels": patterns})[0].redis_channels == patterns
 
 
 def test_names_of_which_one_begins_with_the_other_are_told_apart_by_the_colon() -> None:

@@ -128,6 +128,7 @@ def test_a_faulty_entry_is_compared_with_others_by_what_is_right_of_it() -> None
         ({"nmae": "shop"}, "applications.1.n"),
         ("shop", "applications.1: "),
         ({"name": "blog", "database": "x", "role": "x", "redisPrefix": "shop: "}, "applications.1.redisPrefix: "),
+        ({"name": "blog", "database": "x", "role": "x", "redisPrefix": ["shop:", 1]}, "applications.1.redisPrefix.1: "),
     ],
     ids=repr,
 )
