@@ -9,7 +9,7 @@ COVERAGE := COVERAGE_FILE=$(CURDIR)/.coverage python -m coverage
 .PHONY: check test test-full coverage pictures bench start stop status
 
 check: ## format, lint, types, unit tests: no daemon needed
-	$(environment) && ruff format --check . && ruff check . && mypy . && python -m pytest tests/unit -q
+	$(environment) && ruff format --check . && python -P -m tools.lint && mypy . && python -m pytest tests/unit -q
 
 test: ## every check, integration included, on the real engine
 	./scripts/test.sh

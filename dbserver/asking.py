@@ -13,7 +13,7 @@ from dbserver.errors import CommandError, DbServerError
 from dbserver.postgres import sql
 from dbserver.postgres.server import Server
 from dbserver.preview.rule import CONTAINER, POSTGRES, SERVER_OF, Live
-from dbserver.preview.server_rules import settings
+from dbserver.preview.server_rules import closes, settings
 from dbserver.preview.steps import CREATE, DELETE, REPLACE, UPDATE, Digest, Step
 
 ASKED = {
@@ -52,6 +52,7 @@ def _connected(digest: Digest) -> Callable[[], Any] | None:
     """Whether a setting takes a restart is known only afterwards, so its server's clients are asked for as well."""
     going = [step.name for step in digest.steps if step.type == CONTAINER and step.kind in (REPLACE, DELETE)]
     going += [contract.POSTGRES for step in digest.steps if step.type == POSTGRES and settings(step)]
+    going += [contract.REDIS for step in digest.steps if closes(step)]
     known = _servers([step for step in digest.steps if SERVER_OF.get(step.type, step.name) in going])
     return (lambda: _of_applications(known)) if known.containers else None
 

@@ -136,7 +136,8 @@ def redis_clients(
     """Return the connections to Redis, one entry a container and user.
 
     In open mode nobody names himself: the container then belongs to the
-    application whose database it uses, else to the one whose name is in its own.
+    application whose database it uses, nobody's where it uses several, else to
+    the one whose name is in its own.
     """
     grouped: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
@@ -200,9 +201,11 @@ def unknown(name: str, known: Sequence[str]) -> UsageError:
 def _owner(container: str, postgres: Sequence[Client], applications: Sequence[str]) -> str:
     if not container:
         return ""
-    used = [client.application for client in postgres if client.container == container and client.application]
+    used = {client.application for client in postgres if client.container == container and client.application}
+    if used:
+        return used.pop() if len(used) == 1 else ""
     named = sorted((name for name in applications if f"-{name}-" in f"-{container.replace('_', '-')}-"), key=len)
-    return (used + named[-1:] + [""])[0]
+    return named[-1] if named else ""
 
 
 def _told(servers: Servers, name: str, ask: Callable[[str, str], Any]) -> list[Any]:

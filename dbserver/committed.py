@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
+from dbserver import stack_file
+from dbserver.errors import UsageError
 
 SALT = "encryptionsalt"
 SECURE = "secure:"
@@ -69,8 +70,8 @@ def _without_salt(text: str) -> Any:
 
 def _content(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return stack_file.loaded("", text)[0]
+    except UsageError:
         return None
 
 

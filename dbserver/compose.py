@@ -8,8 +8,7 @@ import yaml
 
 from dbserver import contract
 from dbserver.docker.images import Image
-from dbserver.docker.privileges import PROCESSES
-from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART, SHARED_MEMORY, ContainerPlan
+from dbserver.plan import ContainerPlan
 from dbserver.units import MIB
 
 Service = tuple[ContainerPlan, Image]
@@ -99,7 +98,7 @@ def _service(stack: str, plan: ContainerPlan, image: Image) -> dict[str, Any]:
         "command": list(plan.command),
         "environment": dict(entry.split("=", 1) for entry in plan.environment),
         "labels": plan.labels(stack, image),
-        "restart": RESTART,
+        "restart": plan.restart,
         "ports": [f"{each.address}:{each.port}:{each.inner.removesuffix('/tcp')}" for each in plan.published],
         "volumes": [
             # The long form: a directory that is missing, such as a disk that is not mounted, is an error.
@@ -116,16 +115,17 @@ def _service(stack: str, plan: ContainerPlan, image: Image) -> dict[str, Any]:
         },
         "mem_limit": memory,
         "memswap_limit": memory,
-        "shm_size": f"{SHARED_MEMORY // MIB}m",
+        "shm_size": f"{plan.shared_memory // MIB}m",
         "cap_drop": list(plan.privileges.dropped),
         "cap_add": list(plan.privileges.capabilities),
         "security_opt": list(plan.privileges.security),
         "read_only": plan.privileges.read_only,
         "tmpfs": [f"{path}:{options}" for path, options in plan.privileges.temporary.items()],
-        "pids_limit": PROCESSES,
+        "pids_limit": plan.processes,
+        **({"sysctls": dict(plan.sysctls)} if plan.sysctls else {}),
         "ulimits": {"core": plan.privileges.core},
-        "logging": {"driver": LOG_DRIVER, "options": dict(LOG_OPTIONS)},
-        "stop_grace_period": f"{contract.STOP_SECONDS}s",
+        "logging": {"driver": plan.log_driver, "options": dict(plan.log_options)},
+        "stop_grace_period": f"{plan.stop_seconds}s",
     }
 
 

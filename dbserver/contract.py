@@ -96,6 +96,11 @@ def config_directory(root: str, server: str) -> str:
     return f"{root}/config/{server}"
 
 
+def password_directory(root: str, role: str) -> str:
+    """Return the host directory that keeps the generated passwords of an application; no container has it."""
+    return f"{root}/config/passwords/{role}"
+
+
 def socket_directory(root: str) -> str:
     """Return the host directory of PostgreSQL's socket: who reaches it is the administrator."""
     return f"{root}/run/{POSTGRES}"

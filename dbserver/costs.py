@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dbserver.preview.rule import CONTAINER, POSTGRES, Facts, Live, judge, refuse_unknown
 from dbserver.preview.rules import RULES
-from dbserver.preview.server_rules import settings
+from dbserver.preview.server_rules import closes, settings
 from dbserver.preview.steps import CREATE, DELETE, REPLACE, Digest, parse
 from dbserver.results.preview import Preview
 
@@ -24,10 +24,11 @@ def weigh(text: str, allowed: Mapping[str, str]) -> Preview:
 
 
 def _live(digest: Digest) -> Live:
-    """Ask the running servers where a container goes or comes, or a setting may take a restart."""
+    """Ask the running servers where a container goes or comes, a setting may take a restart, or Redis is closed."""
     asking = any(
         (step.type == CONTAINER and step.kind in (CREATE, REPLACE, DELETE))
         or (step.type == POSTGRES and settings(step))
+        or closes(step)
         for step in digest.steps
     )
     if not asking:

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dbserver import contract
+from dbserver import contract, stack_file
 from dbserver.applications import default_database
 from dbserver.archive import plan as archive
 from dbserver.archive.plan import ArchivePlan
@@ -101,7 +99,7 @@ def file(stack: str) -> Path:
 
 
 def read(stack: str) -> Declared:
-    """Return what Pulumi.<stack>.yaml declares. Raises UsageError for a file that is missing or no YAML."""
+    """Return what Pulumi.<stack>.yaml declares. Raises UsageError where it is missing, no YAML, or says a key twice."""
     return parse(stack, _text(stack))
 
 
@@ -109,7 +107,8 @@ def refuse_faults(stack: str) -> None:
     """Raise UsageError where the file has faults: what is mistyped would count as never declared."""
     from dbserver.settings import file as settings  # noqa: PLC0415  pydantic takes longer than a verb that only looks
 
-    settings.refuse_faults(file(stack).name, _content(stack, _text(stack)))
+    content, twice = stack_file.loaded(file(stack).name, _text(stack))
+    settings.refuse_faults(file(stack).name, content, twice)
 
 
 def _text(stack: str) -> str:
@@ -122,9 +121,8 @@ def _text(stack: str) -> str:
 
 
 def parse(stack: str, text: str) -> Declared:
-    """Return what a configuration's text declares. Raises UsageError where it is no YAML."""
-    content = _content(stack, text)
-    values = _section(content, "config")
+    """Return what a configuration's text declares. Raises UsageError where it is no YAML, or says something twice."""
+    values = _section(stack_file.content(file(stack).name, text), "config")
     network = _section(values, f"{contract.PROJECT}:network")
     servers = {server: _section(values, f"{contract.PROJECT}:{server}") for server in contract.SERVERS}
     return Declared(
@@ -148,22 +146,6 @@ def parse(stack: str, text: str) -> Declared:
         offsite=_offsite(_section(values, f"{contract.PROJECT}:offsite")),
         outside=_outside(_section(values, f"{contract.PROJECT}:tls")),
     )
-
-
-def _content(stack: str, text: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506  as safe as SafeLoader, of which it is one
-    except yaml.YAMLError as fault:
-        raise UsageError(f"{file(stack).name} is no valid YAML: {fault}", "correct the file") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads yes, no, on and off as texts, as the engine does: an application may be called so."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  the base class's own table
-        letter: [(tag, pattern) for tag, pattern in known if letter in "tTfF" or not tag.endswith(":bool")]
-        for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
 
 def _archive(path: Path, values: Any, admin: str) -> ArchivePlan | None:

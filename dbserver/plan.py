@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbserver import contract
-from dbserver.docker.containers import Container, HealthCheck, Published
+from dbserver.docker.containers import Container, HealthCheck, Published, logging
 from dbserver.docker.images import Image
 from dbserver.docker.privileges import PRIVILEGES, PROCESSES, Privileges
 from dbserver.postgres import commands as postgres_commands
@@ -18,12 +18,15 @@ Pair = tuple[str, object, object]
 LOOPBACK = "127.0.0.1"
 RESTART = "always"
 SHARED_MEMORY = 1024 * MIB
+# No answer of Redis' is passed on by the host: it reaches the networks it is on, the host, and nobody beyond, who so
+# opens no connection. Its users have no addresses.
+NOT_BEYOND_THE_HOST = {"net.ipv4.ip_default_ttl": "1"}
 LOG_DRIVER = "json-file"
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 # Read where there is no data yet; postgres.initialising tells initdb more. A change here replaces every container.
 INITDB = "--encoding=UTF8 --data-checksums --auth-host=scram-sha-256"
 # What an update changes in a running container.
-IN_PLACE = ("memory limit", "restart policy", "limit of processes")
+IN_PLACE = ("memory limit", "memory with swap", "restart policy", "limit of processes")
 # Only the first start of a new data directory reads it: a password nobody
 # knows, until the reconciliation a moment later sets the declared one.
 RANDOM_PASSWORD_FILE = "/proc/sys/kernel/random/uuid"  # noqa: S105  a path
@@ -39,7 +42,8 @@ REDIS_ALLOCATOR = [f"{prefix}MALLOC_CONF={ALLOCATOR}" for prefix in ("JE_", "")]
 class ContainerPlan:
     """One server's container. `memory` is its limit in bytes, `data_root` a directory of the host.
 
-    `project` is the name by which compose knows both, `address` another one of the host on which it speaks TLS.
+    `project` is the name by which compose knows both, `address` another one of the host on which it speaks TLS;
+    `shared_memory` is in bytes.
     """
 
     server: str
@@ -55,6 +59,12 @@ class ContainerPlan:
     command: Sequence[str]
     environment: Sequence[str]
     address: str = ""
+    restart: str = RESTART
+    processes: int = PROCESSES
+    shared_memory: int = SHARED_MEMORY
+    log_driver: str = LOG_DRIVER
+    log_options: Mapping[str, str] = field(default_factory=lambda: LOG_OPTIONS)
+    stop_seconds: int = contract.STOP_SECONDS
 
     @property
     def mounts(self) -> dict[str, str]:
@@ -70,6 +80,11 @@ class ContainerPlan:
     def privileges(self) -> Privileges:
         """What the container may do."""
         return PRIVILEGES[self.server]
+
+    @property
+    def sysctls(self) -> Mapping[str, str]:
+        """Parameters of the kernel for its network; PostgreSQL knows its clients by their addresses."""
+        return NOT_BEYOND_THE_HOST if self.server == contract.REDIS and not self.address else {}
 
     @property
     def published(self) -> tuple[Published, ...]:
@@ -201,14 +216,20 @@ def _differences(plan: ContainerPlan, found: Container, identity: str) -> list[P
         ("command", list(plan.command), list(found.command)),
         ("environment", environment, {name: found.environment.get(name) for name in environment}),
         ("volumes", plan.mounts, found.mounts),
+        ("volumes that are only read", tuple(sorted(filter(plan.read_only, plan.mounts))), found.unwritable),
         ("health check", plan.health_check, found.health_check),
         ("networks", [plan.network], sorted(found.networks)),
         ("network alias", plan.server, plan.server if plan.server in found.aliases else "none"),
         ("published port", tuple(sorted(plan.published)), found.published),
         ("memory limit", plan.memory, found.memory),
-        ("restart policy", RESTART, found.restart_policy),
-        ("limit of processes", PROCESSES, found.pids),
+        ("memory with swap", plan.memory, found.swap),
+        ("restart policy", plan.restart, found.restart_policy),
+        ("limit of processes", plan.processes, found.pids),
+        ("shared memory", plan.shared_memory, found.shared_memory),
+        ("log", logging(plan.log_driver, plan.log_options), found.log),
+        ("seconds to stop", plan.stop_seconds, found.stop_seconds),
         ("privileges", plan.privileges, found.privileges),
+        ("sysctls", dict(plan.sysctls), dict(found.sysctls)),
         ("label " + contract.LABEL_SERVER, plan.server, found.labels.get(contract.LABEL_SERVER)),
         ("label " + contract.LABEL_PROJECT, plan.project, found.labels.get(contract.LABEL_PROJECT)),
     ]

@@ -1,12 +1,10 @@
 """The applications: those that the server knows, and what the stack gives them."""
 
-import json
-
 from dbserver import clients, contract, engine
-from dbserver.applications import Application
+from dbserver.applications import Application, on_host
 from dbserver.declared import Declared
-from dbserver.errors import CommandError, NotRunningError
-from dbserver.postgres import access
+from dbserver.errors import NotRunningError
+from dbserver.postgres import registry as entries
 from dbserver.postgres.server import Server
 
 
@@ -14,13 +12,7 @@ def registered(declared: Declared) -> list[Application]:
     """Return the applications that the server knows. Raises NotRunningError where it does not answer."""
     server = Server(declared.containers[contract.POSTGRES], declared.admin)
     server.answer()
-    try:
-        rows = json.loads(server.query(access.REGISTERED, declared.admin))
-    except CommandError as fault:
-        if "does not exist" in fault.output:
-            return []
-        raise
-    return [Application(**row) for row in rows]
+    return entries.parse(server.query(entries.listed(declared.admin)))
 
 
 def one(declared: Declared, name: str) -> Application:
@@ -32,15 +24,21 @@ def one(declared: Declared, name: str) -> Application:
     raise clients.unknown(name, [application.name for application in known])
 
 
-def variables(declared: Declared, name: str) -> dict[str, str]:
+def variables(declared: Declared, name: str, *, host: bool = False) -> dict[str, str]:
     """Return what an application needs to connect, from the stack's outputs; passwords included.
 
-    Raises UsageError with the known names, NotRunningError where the stack has no outputs yet.
+    It comes from the network, or with `host` from the Docker host itself. Raises UsageError with the known names,
+    NotRunningError where the stack has no outputs yet.
     """
     engine.require()
-    known = engine.outputs(declared.stack, secrets=True).get("applications")
+    outputs = engine.outputs(declared.stack, secrets=True)
+    known = outputs.get("applications")
     if not isinstance(known, dict):
         raise NotRunningError(f"stack {declared.stack} has no outputs yet", "./scripts/start.sh")
     if name not in known:
         raise clients.unknown(name, list(known))
-    return dict(known[name])
+    if not host:
+        return dict(known[name])
+    servers = {server: outputs[server] for server in contract.SERVERS}
+    published = {server: (each["publishedAddress"], each["publishedPort"]) for server, each in servers.items()}
+    return on_host(known[name], published, outputs.get("tls", {}).get("servers", ()))

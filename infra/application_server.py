@@ -2,13 +2,15 @@
 
 import json
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from dbserver.applications import Application as Entry
-from dbserver.docker import containers
+from dbserver.docker import containers, passwords
+from dbserver.docker.passwords import Passwords
 from dbserver.errors import DbServerError
 from dbserver.postgres import access, scram, server, session
 from infra.server import Properties, ServerError, patiently
@@ -16,7 +18,7 @@ from infra.server import Properties, ServerError, patiently
 PASSWORD_BYTES = 24
 DECLARED = (
     "container", "adminUser", "database", "role", "poolSize", "instances", "redisDatabase", "redisPrefix",
-    "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift",
+    "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift", "passwordDirectory",
 )  # fmt: skip
 
 
@@ -33,12 +35,11 @@ class ApplicationProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """Make or adopt the role and the database."""
-        return CreateResult(props["name"], _granted(props, {}, rotated=False))
+        return CreateResult(props["name"], _granted(props, {}))
 
     def update(self, _id: str, olds: Properties, news: Properties) -> UpdateResult:
         """Repair and change; a password stays until it is given, or its version says that it shall change."""
-        rotated = olds.get("passwordVersion") != news["passwordVersion"]
-        return UpdateResult(_granted(news, olds, rotated=rotated))
+        return UpdateResult(_granted(news, olds))
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Everything changes in place; a renamed database or role is refused while the preview is made."""
@@ -69,7 +70,7 @@ def differences(props: Properties) -> list[str]:
     wanted = access.Access(entry, props["extensions"], props["settings"])
     found = json.loads(session.query(running, access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
-    return drift + _password_drift(props, found["verifier"])
+    return drift + _password_drift(props, found["verifier"]) + _place_drift(props)
 
 
 def _password_drift(props: Properties, verifier: str) -> list[str]:
@@ -82,45 +83,105 @@ def _password_drift(props: Properties, verifier: str) -> list[str]:
     return [] if scram.matches(verifier, password) else ["role has another password"]
 
 
-def _granted(props: Properties, olds: Properties, *, rotated: bool) -> Properties:
-    """Grant, and return what holds afterwards: a fault as drift, and the password that the role really has."""
-    password, ours = _password(props, olds, rotated=rotated)
-    wanted = access.Access(
-        application=_entry(props),
-        extensions=props["extensions"],
-        settings=props["settings"],
-        verifier=scram.verifier(password) if password else "",
-        keep_password=bool(props["keepPassword"]),
-        new_password=ours,
-    )
-    running = server.Server(props["container"], props["adminUser"])
-    done = session.attempt(running, access.grant(wanted), props["adminUser"])
+def _place_drift(props: Properties) -> list[str]:
+    """The state of an older version names no place; its difference is that."""
+    place = props.get("passwordDirectory")
+    return ["its passwords are not kept on the host"] if place and passwords.missing(place) else []
+
+
+def _granted(props: Properties, olds: Properties) -> Properties:
+    """Keep the passwords, grant, and return what holds afterwards: a fault as drift, and what the role really has."""
+    running, before = server.Server(props["container"], props["adminUser"]), _of_state(olds)
+    try:
+        before = before if before.postgres else _of_host(props, running) or before
+        wanted, ours = _wanted(props, before)
+        _keep(props, olds, wanted, before)
+    except DbServerError as fault:
+        unkept = {**props, "passwordDirectory": olds.get("passwordDirectory", "")}
+        return _outputs(unkept, before, [fault.message])
+    script = access.grant(_access(props, wanted.postgres, ours=ours))
+    done = session.attempt(running, script, props["adminUser"])
     drift = [] if done.succeeded else [_reason(done.output)]
     if access.GRANTED not in done.stdout:
         # A rotation that failed is still to be done; a role that was refused is not to be rotated.
-        version = olds.get("passwordVersion", props["passwordVersion"])
-        return {**props, **_known(olds), "drift": drift, "passwordVersion": version}
-    kept = _known({} if rotated else olds)
-    return {**props, **kept, "password": password or _known(olds)["password"], "drift": drift}
+        return _outputs(props, replace(before, redis=before.redis or wanted.redis), drift)
+    return _outputs(props, wanted, drift)
 
 
-def _known(olds: Properties) -> Properties:
-    """Return the passwords that are known; Redis has a new one where there is none."""
+def _access(props: Properties, password: str, *, ours: bool) -> access.Access:
+    return access.Access(
+        application=_entry(props),
+        extensions=props["extensions"],
+        settings=props["settings"],
+        verifier="" if props["keepPassword"] else scram.verifier(password),
+        keep_password=bool(props["keepPassword"]),
+        new_password=ours,
+    )
+
+
+def _outputs(props: Properties, known: Passwords, drift: list[str]) -> Properties:
+    """Return the outputs; Redis has a password in any case."""
     return {
-        "password": olds.get("password") or "",
-        "redis_password": olds.get("redis_password") or secrets.token_urlsafe(PASSWORD_BYTES),
+        **props,
+        "password": known.postgres,
+        "redis_password": known.redis or _generated(),
+        "passwordVersion": known.version or props["passwordVersion"],
+        "drift": drift,
     }
 
 
-def _password(props: Properties, olds: Properties, *, rotated: bool) -> tuple[str, bool]:
-    """Return the password to set (none: it stays), and whether it may replace one that the role has."""
+def _of_state(olds: Properties) -> Passwords:
+    version = int(olds.get("passwordVersion") or 0)
+    return Passwords(olds.get("password") or "", olds.get("redis_password") or "", version)
+
+
+def _of_host(props: Properties, running: server.Server) -> Passwords | None:
+    """Return the passwords that are kept on the host, where the role has one of them.
+
+    Others were never set, or are of an application that was dropped. Where the declaration decides on the role's
+    password, Redis' counts alone.
+    """
+    verifier = session.query(running, access.verifier(_entry(props)))
+    if not verifier:
+        return None
+    known = passwords.read(props["passwordDirectory"], props["image"])
+    for each in known:
+        if each.postgres and scram.matches(verifier, each.postgres):
+            return each
+    decided = props["givenPassword"] or props["keepPassword"]
+    return replace(known[0], postgres="") if known and decided else None
+
+
+def _wanted(props: Properties, before: Passwords) -> tuple[Passwords, bool]:
+    """Return the passwords that shall be, and whether PostgreSQL's may replace one that the role has."""
+    version = int(props["passwordVersion"])
+    rotated = before.version not in (0, version)
+    redis = _generated() if rotated or not before.redis else before.redis
     if props["givenPassword"]:
-        return props["givenPassword"], True
+        return Passwords(props["givenPassword"], redis, version), True
     if props["keepPassword"]:
-        return "", False
-    if rotated or not olds.get("password"):
-        return secrets.token_urlsafe(PASSWORD_BYTES), rotated
-    return olds["password"], True
+        return Passwords(before.postgres, redis, version), False
+    if rotated or not before.postgres:
+        return Passwords(_generated(), redis, version), rotated
+    return Passwords(before.postgres, redis, version), True
+
+
+def _keep(props: Properties, olds: Properties, wanted: Passwords, before: Passwords) -> None:
+    """Keep the passwords on the host before a server has them, with those that it may still have."""
+    kept = [_without_given(props, wanted), _without_given(olds, before)]
+    place = props["passwordDirectory"]
+    if kept[0] != kept[1] or olds.get("passwordDirectory") != place or passwords.missing(place):
+        known = [each for each in dict.fromkeys(kept) if each.redis]
+        passwords.write(place, known, props["image"])
+
+
+def _without_given(props: Properties, known: Passwords) -> Passwords:
+    """What is given stands in the configuration, encrypted, and nowhere else on the host."""
+    return replace(known, postgres="") if props.get("givenPassword") else known
+
+
+def _generated() -> str:
+    return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
 def _entry(props: Properties) -> Entry:

@@ -1,6 +1,6 @@
 """The declared applications: a role and a database each, and what an application has to know to connect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -8,9 +8,10 @@ import pulumi
 from dbserver import contract
 from dbserver.applications import Application as Entry
 from dbserver.applications import environment
+from dbserver.redis import access
 from dbserver.settings.application import Application as ApplicationSettings
 from dbserver.settings.model import Settings
-from infra import identity
+from infra import identity, standing
 from infra.application_server import Application
 from infra.postgres import Postgres
 from infra.precautions import silent
@@ -24,16 +25,25 @@ def create_applications(settings: Settings, postgres: Postgres) -> list[Applicat
     return [_application(settings, entry, postgres) for entry in settings.applications]
 
 
-async def end_with_faults(settings: Settings, declared: Sequence[Application], postgres: Postgres, host: Host) -> None:
-    """End the update where applications could not be finished or do not answer, and name them: Pulumi's entry point.
+async def end_with_faults(
+    settings: Settings, declared: Sequence[Application], postgres: Postgres, ids: Mapping[str, pulumi.Output[str]],
+    host: Host,
+) -> None:  # fmt: skip
+    """End the update where a server or an application does not stand or answer, and name it: Pulumi's entry point.
 
     An error of a resource may stop the engine before it has stored the outputs of the applications that are done; one
     of the entry point comes when everything is registered. In a preview the faults are not known, and nothing ends.
+    `ids` is container -> the id that it has.
     """
     each = await pulumi.Output.all(*[application.drift for application in declared]).future()
     reached = await pulumi.Output.all(postgres.container.id, postgres.server.version).future()
+    made = {server: await id_.future() for server, id_ in ids.items()}
     if pulumi.runtime.is_dry_run():
+        standing.foretell(settings, made)
         return
+    gone = standing.faults(settings)
+    if gone:
+        raise pulumi.RunError("\n".join([*gone, f"HINT: {standing.WAY_OUT}"]))
     identity.remember(settings, pulumi.get_stack(), host.images, host.identities)
     faults = zip(settings.applications, each or [], strict=True)
     faulty = sorted(f"application {entry.name}: {'; '.join(found)}" for entry, found in faults if found)
@@ -42,9 +52,7 @@ async def end_with_faults(settings: Settings, declared: Sequence[Application], p
         raise pulumi.RunError("\n".join([*faulty, "HINT: the other applications are done; mend these, then up again"]))
 
 
-def create_redis_users(
-    settings: Settings, declared: Sequence[Application], redis: Redis, admin_password: pulumi.Output[str]
-) -> RedisUsers:
+def create_redis_users(settings: Settings, declared: Sequence[Application], redis: Redis) -> RedisUsers:
     """Declare who may do what in Redis."""
     secrets = pulumi.Output.all(*[application.redis_password for application in declared])
     return RedisUsers(
@@ -56,8 +64,8 @@ def create_redis_users(
             "image": redis.image.name,
             "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
             "adminUser": settings.postgres.admin_user,
-            "adminPassword": admin_password,
             "open": settings.redis.access == "open",
+            **({} if settings.redis.access == "open" else {"fence": access.fence()}),
             "tenants": pulumi.Output.secret(secrets.apply(lambda known: _tenants(settings, known))),
         },
     )
@@ -107,8 +115,10 @@ def known(entry: ApplicationSettings) -> Entry:
     )
 
 
-def properties(entry: ApplicationSettings, container: str | pulumi.Output[str], admin_user: str) -> dict[str, Any]:
-    """Return what the provider makes the role and the database of."""
+def properties(
+    entry: ApplicationSettings, container: str | pulumi.Output[str], admin_user: str, image: str, data_directory: str
+) -> dict[str, Any]:
+    """Return what the provider makes the role and the database of; `image` is PostgreSQL's, on the host."""
     application = known(entry)
     return {
         "container": container,
@@ -125,12 +135,15 @@ def properties(entry: ApplicationSettings, container: str | pulumi.Output[str], 
         "givenPassword": entry.password or "",
         "passwordVersion": entry.password_version,
         "keepPassword": entry.keep_password,
+        "passwordDirectory": contract.password_directory(data_directory, application.role),
+        "image": image,
     }
 
 
 def _application(settings: Settings, entry: ApplicationSettings, postgres: Postgres) -> Application:
     # The server's own resource passes its container on, so that this one waits for its answer.
-    wanted = properties(entry, postgres.server.container, settings.postgres.admin_user)
+    admin, image = settings.postgres.admin_user, postgres.image.name
+    wanted = properties(entry, postgres.server.container, admin, image, settings.data_directory)
     if entry.password:
         wanted["givenPassword"] = pulumi.Output.secret(entry.password)
     secret = ["password", "redis_password", "givenPassword"]

@@ -5,10 +5,9 @@ from typing import Any
 
 import pulumi_docker as docker
 
-from dbserver import contract
 from dbserver.docker.containers import HealthCheck, Published
 from dbserver.docker.privileges import PRIVILEGES
-from dbserver.plan import LOG_DRIVER, LOG_OPTIONS, RESTART, SHARED_MEMORY, ContainerPlan
+from dbserver.plan import ContainerPlan
 from dbserver.units import MIB
 from infra.network import Network
 from infra.options import Prepare, container_options
@@ -29,7 +28,7 @@ def create_container(
         plan.server,
         name=plan.name,
         image=plan.image,
-        restart=RESTART,
+        restart=plan.restart,
         # The engine starts it once; a container that was only stopped must not
         # read back as changed (its ports would be empty) and be replaced.
         must_run=False,
@@ -41,14 +40,15 @@ def create_container(
         envs=list(plan.environment),
         memory=memory,
         memory_swap=memory,
-        shm_size=SHARED_MEMORY // MIB,
+        shm_size=plan.shared_memory // MIB,
         healthcheck=_health_check(plan.health_check),
         **restricted(plan.server),
+        sysctls=dict(plan.sysctls) or None,
         labels=[docker.ContainerLabelArgs(label=label, value=value) for label, value in here.labels.items()],
-        log_driver=LOG_DRIVER,
-        log_opts=LOG_OPTIONS,
-        stop_timeout=contract.STOP_SECONDS,
-        destroy_grace_seconds=contract.STOP_SECONDS,
+        log_driver=plan.log_driver,
+        log_opts=plan.log_options,
+        stop_timeout=plan.stop_seconds,
+        destroy_grace_seconds=plan.stop_seconds,
         remove_volumes=False,
         wait=False,
         opts=container_options(

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from dbserver import contract
 from dbserver.settings.model import Settings
 from infra.applications import create_applications, create_redis_users, end_with_faults, environments
 from infra.archive import create_archive
@@ -18,11 +19,13 @@ async def declare(settings: Settings, host: Host, admin_password: pulumi.Output[
     network = create_network(settings.network.name, create=settings.network.create)
     tls = create_tls(settings)
     postgres = create_postgres(settings, host, network, admin_password, tls)
-    create_archive(settings, host, postgres)
+    archive = create_archive(settings, host, postgres)
     redis = create_redis(settings, host, network, tls)
     applications = create_applications(settings, postgres)
-    create_redis_users(settings, applications, redis, admin_password)
+    create_redis_users(settings, applications, redis)
     known = environments(settings, applications, postgres, redis)
     for name, value in outputs(settings, network, postgres, redis, admin_password, known, tls).items():
         pulumi.export(name, value)
-    await end_with_faults(settings, applications, postgres, host)
+    made = {contract.POSTGRES: postgres.container, contract.REDIS: redis.container, contract.ARCHIVE: archive}
+    ids = {server: container.id for server, container in made.items() if container}
+    await end_with_faults(settings, applications, postgres, ids, host)

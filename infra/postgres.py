@@ -9,7 +9,6 @@ import pulumi_docker as docker
 from dbserver import contract
 from dbserver.archive import plan as archive
 from dbserver.docker.images import Image
-from dbserver.docker.privileges import PROCESSES
 from dbserver.postgres.settings import ENCRYPTED
 from dbserver.settings.model import Settings
 from infra.container import create_container
@@ -51,7 +50,7 @@ def create_postgres(
     properties = {
         "container": container.name,
         "containerId": container.id,
-        "processes": PROCESSES,
+        "processes": plan.processes,
         "image": image.name,
         "configDirectory": config,
         "adminUser": admin,

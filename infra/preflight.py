@@ -1,6 +1,5 @@
 """Look at the host before anything is declared; refuse what would harm data or fail half-way."""
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,15 +8,15 @@ import pulumi
 
 from dbserver import clients, contract, refusals
 from dbserver.archive.plan import LINE_FILE
-from dbserver.docker import containers, host, images, networks, ports
+from dbserver.docker import containers, daemon, host, images, networks, ports
 from dbserver.docker import identity as asking
 from dbserver.docker.containers import Container, Published
 from dbserver.docker.host import Identity
 from dbserver.docker.images import Image
 from dbserver.errors import CommandError, RefusedError
 from dbserver.plan import ContainerPlan, in_order, replacing
-from dbserver.postgres import access
 from dbserver.postgres import commands as postgres
+from dbserver.postgres import registry
 from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
@@ -60,6 +59,7 @@ def examine(settings: Settings) -> Host:
     names = {server: _declared(settings, server).container_name for server in contract.SERVERS}
     with ThreadPoolExecutor() as pool:
         network = pool.submit(networks.find, settings.network.name)
+        engine = pool.submit(daemon.look)
         resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
         existing = containers.inspect([*names.values(), *_archives(settings)])
         found = {server: image.result() for server, image in resolving.items()}
@@ -79,6 +79,7 @@ def examine(settings: Settings) -> Host:
         for name in kept.result():
             way = f"./scripts/dbserver drop {name} destroys them"
             pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
+        _warn_of_neighbours(engine.result().version)
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
     going = _refuse_replacing(settings, found, existing)
@@ -91,6 +92,12 @@ def examine(settings: Settings) -> Host:
     labels[contract.ARCHIVE] = archive_plan(settings).labels(stack, found[contract.POSTGRES])
     ids = {server: existing[name].id for server, name in names.items() if name in existing}
     return Host(found, labels, ids, _published(settings, found, existing), known)
+
+
+def _warn_of_neighbours(version: str) -> None:
+    what = daemon.letting_neighbours_in(version)
+    if what:
+        pulumi.log.warn(f"{what}; until then: docs/how-to/troubleshooting.md#docker-before-28")
 
 
 def _published(
@@ -109,11 +116,11 @@ def _kept(settings: Settings, container: Container | None) -> list[str]:
         return []
     server = Server(container.name, settings.postgres.admin_user)
     try:
-        known = json.loads(server.query(access.REGISTERED, server.admin))
+        known = registry.parse(server.query(registry.listed(server.admin)))
     except CommandError:
-        return []  # a server that is new, or does not answer: its own resource tells
+        return []  # a server that does not answer: its own resource tells
     declared = {(entry.database_name, entry.role_name) for entry in settings.applications}
-    return [entry["name"] for entry in known if (entry["database"], entry["role"]) not in declared]
+    return [entry.name for entry in known if (entry.database, entry.role) not in declared]
 
 
 def _archives(settings: Settings) -> list[str]:

@@ -81,7 +81,7 @@ def prepare_redis(plan: ContainerPlan, wanted: Mapping[str, str], admin: str, pe
     files = {
         contract.CONFIG_FILE[contract.REDIS]: redis_settings.render(first),
         access.ADMIN_FILE: password,
-        access.ACL_FILE: access.rules(admin, [access.hashed(password)], None if is_open else []),
+        access.ACL_FILE: access.rules(admin, access.hashed(password), None if is_open else []),
     }
     directory, kept = contract.config_directory(plan.data_root, plan.server), [access.ADMIN_FILE, access.ACL_FILE]
     host.write_files(directory, files, plan.image, once=kept, private=[access.ADMIN_FILE])

@@ -8,7 +8,6 @@ import pulumi_docker as docker
 
 from dbserver import contract
 from dbserver.docker.images import Image
-from dbserver.docker.privileges import PROCESSES
 from dbserver.plan import ContainerPlan
 from dbserver.redis.settings import ENCRYPTED
 from dbserver.settings.model import Settings
@@ -44,7 +43,7 @@ def create_redis(settings: Settings, host: Host, network: Network, tls: Tls | No
     properties = {
         "container": container.name,
         "containerId": container.id,
-        "processes": PROCESSES,
+        "processes": plan.processes,
         "image": image.name,
         "configDirectory": contract.config_directory(settings.data_directory, contract.REDIS),
         "adminUser": settings.postgres.admin_user,

@@ -12,15 +12,15 @@ from infra.server import Properties, ServerProvider, patiently
 class RedisUsersProvider(ServerProvider):
     """Loads the users' rules; sees rules that were changed by hand."""
 
-    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "tenants", "drift")
+    # A state of before has the declared password too: it has to leave the rules that are in force.
+    compared = ("container", "containerId", "adminUser", "adminPassword", "open", "fence", "tenants", "drift")
 
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""
         running = server.Server(props["container"], props["adminUser"])
         before = server.rules_before(running)
         tenants = None if props["open"] else [access.Tenant(**tenant) for tenant in props["tenants"]]
-        hashes = [before.local_hash, access.hashed(props["adminPassword"])]
-        rules = access.rules(props["adminUser"], hashes, tenants, before.known)
+        rules = access.rules(props["adminUser"], before.local_hash, tenants, before.known)
         loaded = server.apply_rules(running, before.text, rules, props["configDirectory"], props["image"])
         return {**props, "loaded": loaded, "drift": ""}
 
@@ -35,5 +35,5 @@ class RedisUsers(Resource, module="db-server", name="RedisUsers"):
     """The users of Redis."""
 
     def __init__(self, resource_name: str, props: dict[str, Any]) -> None:
-        options = pulumi.ResourceOptions(additional_secret_outputs=["adminPassword", "tenants"])
+        options = pulumi.ResourceOptions(additional_secret_outputs=["tenants"])
         super().__init__(RedisUsersProvider(), resource_name, {**props, "drift": "", "loaded": None}, options)

@@ -55,7 +55,7 @@ def tiers(arguments: Sequence[str]) -> list[Tier]:
     real = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder", "--durations", "10", *long, *others)
     return [
         Tier("format", ("ruff", "format", "--check", "."), 10),
-        Tier("lint", ("ruff", "check", "."), 10),
+        Tier("lint", ("python", "-P", "-m", "tools.lint"), 10),
         Tier("types", ("mypy", "."), 40),
         Tier("unit", (*PYTEST, "tests/unit", "-n", "2"), 60),
         Tier("servers", (*PYTEST, "tests/integration/servers", "tests/faults", *real), 3600 if full else 240),

@@ -3,17 +3,31 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbserver import contract
 from dbserver.preview.rule import (
+    APPLICATION,
+    ARCHIVE,
+    CONTAINER,
     COSTS,
     MEANING,
+    NETWORK,
+    POSTGRES,
     RECREATE_SECONDS,
     RECREATE_SOURCE,
+    REDIS,
     RESTART_SECONDS,
     RESTART_SOURCE,
     RISK,
     Rule,
 )
 from dbserver.preview.rules import RULES
+
+# What a step of such a resource is called in the name of its change.
+EXAMPLE = {
+    CONTAINER: contract.POSTGRES, POSTGRES: contract.POSTGRES, REDIS: contract.REDIS, ARCHIVE: contract.ARCHIVE,
+    NETWORK: "network", APPLICATION: "shop",
+}  # fmt: skip
+OTHER = "volume"
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "preview.md"
 HEAD = """\
@@ -98,8 +112,7 @@ def _table(cost: str) -> Iterator[str]:
 
 
 def _name(rule: Rule) -> str:
-    example = {"application-removed": "shop", "application-renamed": "shop", "network-deleted": "network"}
-    resource = example.get(rule.name, "redis" if rule.name.startswith("redis") else "postgres")
+    resource = EXAMPLE[rule.types[0]] if rule.types else OTHER
     return f" `--allow '{rule.name}:{resource}=REASON'` |"
 
 

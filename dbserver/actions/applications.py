@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +13,34 @@ from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Store
 from dbserver.declared import Declared
+from dbserver.docker import containers, passwords
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.postgres import access, remains, sql, swap
 from dbserver.postgres.server import Server
 from dbserver.registry import one, registered, variables
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 
-UNKNOWN = "docs/how-to/recover.md, 'The state is lost'"
+UNKNOWN = "docs/how-to/recover.md, 'A generated password is not known'"
 
 
 def list_applications(declared: Declared) -> Applications:
     """Return every application with what it uses."""
     known = registered(declared)
-    usage = _usage(declared, known)
-    return Applications(declared.stack, tuple(_info(application, usage) for application in known))
+    return Applications(declared.stack, _found(declared, known))
 
 
 def info(declared: Declared, name: str) -> ApplicationInfo:
     """Return one application with what it uses and its extensions."""
-    application = one(declared, name)
-    found = _info(application, _usage(declared, [application]))
-    if not found.exists:
-        return found
-    extensions = json.loads(_server(declared).query(sql.EXTENSIONS, application.database))
-    return found.with_extensions(tuple(extensions))
+    return _found(declared, [one(declared, name)])[0]
 
 
-def environment(declared: Declared, name: str) -> Environment:
-    """Return what an application needs to connect, from the stack's outputs.
+def environment(declared: Declared, name: str, *, host: bool = False) -> Environment:
+    """Return what an application needs to connect, from the stack's outputs; `host`: where it runs on the host itself.
 
     Raises DbServerError where its password is not known, and the server is not declared to keep it: nothing that is
     printed would let it in.
     """
-    found = variables(declared, name)
+    found = variables(declared, name, host=host)
     if not found.get("DB_PASSWORD") and name not in declared.keeping:
         hint = f"give it, a new passwordVersion, or keepPassword: true: {UNKNOWN}"
         raise DbServerError(f"this stack does not know the password of application {name}; nothing is printed", hint)
@@ -74,6 +70,7 @@ def drop(declared: Declared, name: str) -> Dropped:
             backup = _backed_up(declared, application) if found.exists else ""
             _forget_kept(declared, name)
             _server(declared).query(access.drop(application), declared.admin)
+            _forget_passwords(declared, application)
     return Dropped(declared.stack, name, application.database, application.role, found.size_bytes, backup)
 
 
@@ -85,6 +82,13 @@ def _backed_up(declared: Declared, application: Application) -> str:
 def _forget_kept(declared: Declared, name: str) -> None:
     for database in _kept(declared, name):
         _server(declared).query(swap.forget(database), declared.admin)
+
+
+def _forget_passwords(declared: Declared, application: Application) -> None:
+    """After the role: until then it has one of them."""
+    name = declared.containers[contract.POSTGRES]
+    directory = contract.password_directory(declared.data_directory, application.role)
+    passwords.forget(directory, containers.inspect([name])[name].image)
 
 
 def _kept(declared: Declared, name: str) -> list[str]:
@@ -143,6 +147,24 @@ def _server(declared: Declared) -> Server:
 def _usage(declared: Declared, known: list[Application]) -> dict[str, dict[str, Any]]:
     names = [application.database for application in known]
     return dict(json.loads(_server(declared).query(sql.usage(names)))) if names else {}
+
+
+def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInfo, ...]:
+    usage = _usage(declared, known)
+    extensions = _extensions(declared, [each.database for each in known if each.database in usage])
+    found = [_info(application, usage) for application in known]
+    return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
+
+
+def _extensions(declared: Declared, databases: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return what is installed in each of these databases that tells."""
+    found: dict[str, tuple[str, ...]] = {}
+    while databases:
+        said = _server(declared).attempt(sql.extensions(databases), declared.admin).stdout
+        told = [json.loads(line) for line in said.splitlines()]
+        found |= {database: tuple(names) for each in told for database, names in each.items()}
+        databases = databases[len(told) + 1 :]
+    return found
 
 
 def _info(application: Application, usage: dict[str, dict[str, Any]]) -> ApplicationInfo:

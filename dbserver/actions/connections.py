@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from dbserver import clients
+from dbserver import clients, contract
 from dbserver.declared import Declared
 from dbserver.errors import NotRunningError
 from dbserver.results.clients import Client, Connections, Drained
@@ -55,7 +55,8 @@ def _left(declared: Declared, application: str, colour: str) -> tuple[Client, ..
 
 
 def _belongs(client: Client, application: str, colour: str) -> bool:
-    """An address that no container has may be one of the colour: that it is gone is not proven."""
-    if client.application != application:
+    """Whose a client of Redis is, and of which colour an address is, may be unknown: then it is not proven gone."""
+    unknown = client.server == contract.REDIS and not client.application
+    if client.application != application and not unknown:
         return False
     return client.colour == colour or client.origin == clients.UNKNOWN

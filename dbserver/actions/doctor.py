@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from dbserver import compose, contract, engine, identity, validity
 from dbserver.archive.standing import standing
-from dbserver.backups import timers
+from dbserver.backups import evidence, timers
 from dbserver.declared import ROOT, Declared
 from dbserver.diagnosis.cause import judge
 from dbserver.diagnosis.causes import CAUSES
@@ -38,13 +39,13 @@ UNSEEN = (DbServerError, OSError, ValueError, LookupError, TypeError, psutil.Err
 
 def doctor(declared: Declared) -> Diagnosis:
     """Return what is wrong and why. Raises nothing for a server, a daemon or an engine that is not there."""
-    kind, said = daemon.unusable()
-    facts = Facts(declared, kind, said) if kind else _facts(declared)
+    found = daemon.look()
+    facts = Facts(declared, found.fault, found.said) if found.fault else _facts(declared, found.version)
     seen, unseen = _looked_at(facts)
     return Diagnosis(declared.stack, judge(facts, CAUSES), seen, unseen)
 
 
-def _facts(declared: Declared) -> Facts:
+def _facts(declared: Declared, version: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         network = pool.submit(_had, lambda: networks.find(declared.network) is not None)
         compose_fault = pool.submit(_had, partial(_compose_fault, declared))
@@ -58,12 +59,14 @@ def _facts(declared: Declared) -> Facts:
         servers = {server: look.result() for server, look in looks.items()}
         return Facts(
             declared,
+            version=version,
             network=network.result(),
             dead_updates=tuple(locks.result() or ()),
             compose_fault=compose_fault.result() or "",
             compose_foreign=tuple(_had(partial(compose.foreign, ROOT)) or ()),
             archive=_had(partial(standing, declared, sizes=False)),
             schedule=_had(partial(timers.read, declared.stack, datetime.now().astimezone())),
+            damaged_backups=_had(partial(evidence.damaged, Path(declared.backup_directory))) or (),
             offsite=_had(partial(record.seen, declared, datetime.now(UTC))),
             servers=servers,
         )

@@ -11,7 +11,7 @@ from dbserver.backups import choosing, proof, redis_filling, redis_making, redis
 from dbserver.backups.store import Backup, Store
 from dbserver.declared import Declared
 from dbserver.errors import DbServerError, RefusedError, UsageError
-from dbserver.redis.server import Server, actual_settings
+from dbserver.redis.server import Server, actual_settings, is_open
 from dbserver.redis.source import Part
 from dbserver.results.backups import Loss
 from dbserver.results.redis_backups import RedisRestored
@@ -128,7 +128,7 @@ def _save(declared: Declared, server: Server, wanted: Plan) -> Backup:
 def _part(declared: Declared, server: Server, name: str) -> Part:
     """Return what is the application's own. Raises RefusedError where nothing keeps it apart from others'."""
     application = registry.one(declared, name)
-    if not redis_making.is_open(server):
+    if not is_open(server):
         if not application.redis_prefix:
             raise RefusedError(f"the server knows no prefix of {name}'s keys", "./scripts/start.sh")
         return Part(application.redis_database, application.redis_prefix)

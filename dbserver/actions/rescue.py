@@ -156,7 +156,7 @@ def _prepared(declared: Declared, wanted: Wanted, found: Setup, tell: Tell) -> s
 def _refuse(declared: Declared, *, with_image: bool) -> None:
     """Raise RefusedError where something of the stack exists; without images only what can be seen is looked at."""
     reasons = []
-    if with_image or not daemon.unusable()[0]:
+    if with_image or not daemon.look().fault:
         names = [*declared.containers.values(), *([declared.archive.name] if declared.archive else [])]
         reasons += [f"container {name} exists" for name in containers.inspect(names)]
     for server in contract.SERVERS:

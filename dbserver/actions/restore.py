@@ -32,7 +32,8 @@ SCHEMA = "restored_"
 class Plan:
     """A restore that nothing stands in the way of: what it takes, and what will be lost.
 
-    Of a file of elsewhere nobody knows that before it is restored; `live` is what its database shall be like.
+    Of a file of elsewhere nobody knows that before it is restored; `live` is what its database shall be like. `unknown`
+    is why the live rows cannot be counted.
     """
 
     application: Application
@@ -41,6 +42,7 @@ class Plan:
     losses: tuple[Loss, ...]
     live: Live | None = None
     identity: Path | None = None
+    unknown: str = ""
 
 
 def plan(declared: Declared, name: str, text: str, identity: Path | None = None, *, swapped: bool = True) -> Plan:
@@ -63,8 +65,8 @@ def plan(declared: Declared, name: str, text: str, identity: Path | None = None,
     exists = filling.exists(server, application.database)
     if exists and swapped:
         _refuse_obstacles(server, application.database)
-    live = filling.count(server, application.database) if exists else {}
-    return Plan(application, chosen, exists, losses(live, _rows(chosen)), identity=identity)
+    lost, unknown = _lost(server, application.database if exists else "", _rows(chosen))
+    return Plan(application, chosen, exists, lost, identity=identity, unknown=unknown)
 
 
 def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = False) -> Restored:
@@ -83,8 +85,9 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
             target = Target(incoming, application.name, _session(application))
             found = _fill(declared, wanted, target, jobs)
             _refuse_empty(server, wanted, found, allow_empty=allow_empty)
+            _refuse_obstacles(server, application.database)
             away = swapping.exchange(server, application.database, incoming, kept, exists=wanted.exists)
-        lost = losses(filling.count(server, kept), found) if wanted.exists else ()
+        lost, unknown = _lost(server, kept, found) if wanted.exists else ((), "")
     return Restored(
         stack=declared.stack,
         application=application.name,
@@ -95,6 +98,7 @@ def restore(declared: Declared, wanted: Plan, jobs: int, *, allow_empty: bool = 
         seconds=round(time.monotonic() - began, 2),
         rows=sum(found.values()),
         losses=lost,
+        unknown=unknown,
     )
 
 
@@ -140,20 +144,35 @@ def _copied(
 ) -> filling.Rows:
     besides.refuse_missing(wanted.backup.id, tables, found)
     live = wanted.application.database
-    return besides.copy(server, target, live, taking.live(server, live).owner, schema, tables)
+    known = taking.live(server, live)
+    taking.refuse_superuser(known, live, wanted.backup.id)
+    return besides.copy(server, target, live, known.owner, schema, tables)
 
 
 def rollback(declared: Declared, name: str) -> RolledBack:
-    """Swap back to the database that the last restore has replaced."""
+    """Swap back to the database that the last restore has replaced.
+
+    Raises RefusedError where something stands in the way of either; nobody is cut off then.
+    """
     server, application = _server(declared), one(declared, name)
     with _held(declared, application, "rollback"):
         rows = json.loads(server.query(swap.REGISTRY + swap.registered(name), declared.admin))
         known = [row["name"] for row in rows if row["purpose"] == swap.KEPT and row["size"] is not None]
         if not known:
             raise UsageError(f"no database of {name} is kept: nothing was restored lately", "./scripts/dbserver status")
+        _refuse_obstacles(server, application.database, known[-1])
         kept = swap.beside(application.database, "old", datetime.now(UTC).strftime(STAMP))
         away = swapping.exchange(server, application.database, known[-1], kept, exists=True)
     return RolledBack(declared.stack, name, application.database, kept, away)
+
+
+def _lost(server: Server, database: str, backup: filling.Rows) -> tuple[tuple[Loss, ...], str]:
+    """Return what a database holds and a backup does not, or why nobody can tell: it may be what the restore is for."""
+    try:
+        live = filling.count(server, database) if database else {}
+    except DbServerError as fault:
+        return (), fault.message
+    return losses(live, backup), ""
 
 
 def losses(live: filling.Rows, backup: filling.Rows) -> tuple[Loss, ...]:
@@ -198,10 +217,11 @@ def _fill(declared: Declared, wanted: Plan, target: Target, jobs: int) -> fillin
     return taking.take(server, wanted.backup, kept, target, jobs, wanted.live)
 
 
-def _refuse_obstacles(server: Server, database: str) -> None:
-    obstacles = filling.answer(server, swap.obstacles(database))
-    if obstacles:
-        raise RefusedError(f"{database} cannot be renamed: {', '.join(obstacles)}", "end them first")
+def _refuse_obstacles(server: Server, *databases: str) -> None:
+    for database in databases:
+        obstacles = filling.answer(server, swap.obstacles(database))
+        if obstacles:
+            raise RefusedError(f"{database} cannot be renamed: {', '.join(obstacles)}", "end them first")
 
 
 def _refuse_empty(server: Server, wanted: Plan, found: filling.Rows, *, allow_empty: bool) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from dbserver import contract, execute, registry
 from dbserver.declared import Declared
@@ -11,6 +12,8 @@ from dbserver.postgres import commands as postgres
 from dbserver.postgres import sql
 from dbserver.postgres.server import Server
 from dbserver.redis import commands as redis
+from dbserver.redis.server import Server as Redis
+from dbserver.redis.server import is_open
 
 
 def psql(declared: Declared, application: str | None, arguments: Sequence[str], *, terminal: bool) -> None:
@@ -33,16 +36,27 @@ def psql(declared: Declared, application: str | None, arguments: Sequence[str], 
 
 
 def redis_cli(declared: Declared, application: str | None, arguments: Sequence[str], *, terminal: bool) -> None:
-    """Run redis-cli to its end, as psql. A tenant's password comes from the stack's outputs."""
+    """Run redis-cli to its end, as psql.
+
+    A tenant's password comes from the stack's outputs. Where Redis is open there is none, and the engine is asked only
+    where PostgreSQL does not tell which database is the application's.
+    """
     container = _running(declared, contract.REDIS)
     if not application:
         _attach("redis-cli", redis.cli(container, declared.admin, *arguments, terminal=terminal))
         return
-    url = registry.variables(declared, application)["REDIS_URL"]
-    user, password = redis.login_of(url)
-    number = url.rpartition("/")[2]
+    user, password, number = _login(declared, application, container)
     argv = redis.tenant_cli(container, user, number, arguments, terminal=terminal)
     _attach("redis-cli", argv, {redis.PASSWORD_VARIABLE: password} if user else {})
+
+
+def _login(declared: Declared, application: str, container: str) -> tuple[str, str, str]:
+    """Return user and password of an application, empty where Redis is open, and the number of its database."""
+    if is_open(Redis(container, declared.admin)):
+        with suppress(NotRunningError):
+            return "", "", str(registry.one(declared, application).redis_database)
+    url = registry.variables(declared, application)["REDIS_URL"]
+    return *redis.login_of(url), url.rpartition("/")[2]
 
 
 def _running(declared: Declared, server: str) -> str:

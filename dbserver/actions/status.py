@@ -237,27 +237,29 @@ def _differences(declared: Declared, server: str, container: Container, image: L
 
 
 def _backups(declared: Declared) -> tuple[LastBackup, ...]:
-    """Return the newest backup of each subject, and the declared applications that have none."""
+    """Return the newest backup of each subject, and the declared applications that have none; nothing where unknown."""
     try:
         newest = Store(Path(declared.backup_directory)).newest()
     except (OSError, DbServerError):
-        newest = []
+        return ()
     known = [_last_backup(found) for found in newest]
     without = sorted({*declared.applications} - {each.subject for each in known})
     return (*known, *map(LastBackup, without))
 
 
 def _last_backup(found: Backup) -> LastBackup:
-    drill = found.note(DRILL)
+    drill, proved = found.note(DRILL), evidence.of(found)
     age = datetime.now(UTC) - datetime.fromisoformat(found.manifest.started)
     return LastBackup(
         subject=found.manifest.subject,
         id=found.id,
         age_seconds=max(int(age.total_seconds()), 0),
         size_bytes=found.manifest.size,
-        verified=evidence.of(found).verified,
+        verified=proved.verified,
         drilled=str(drill.get("at", "")),
         fault=str(drill.get("fault", "")),
+        damaged=proved.damaged,
+        started=found.manifest.started,
     )
 
 

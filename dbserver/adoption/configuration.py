@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dbserver import contract
+from dbserver import contract, stack_file
 from dbserver.adoption import fitting
 from dbserver.adoption.found import Database, Installation, Postgres, Redis
 from dbserver.applications import COLOURS, default_database
@@ -61,10 +61,7 @@ def contradictions(content: Mapping[str, Any], found: Installation, chosen: Sequ
 
 def parsed(before: str, name: str) -> dict[str, Any]:
     """Return a file's content; of one that is not there yet, nothing. Raises UsageError for what is none."""
-    try:
-        content = yaml.safe_load(before) or {}
-    except yaml.YAMLError as fault:
-        raise UsageError(f"{name} is no valid YAML: {fault}", "correct the file") from None
+    content = stack_file.content(name, before) or {}
     if not isinstance(content, dict) or not isinstance(content.get("config", {}), dict):
         raise UsageError(f"{name} holds no configuration", "correct the file")
     faults = [*_shapes(content.get("config", {}))]
@@ -101,7 +98,7 @@ def _amount(value: object) -> bool:
 
 def store(written: str, project: PurePath) -> tuple[Path, tuple[str, ...]]:
     """Return the backup directory that a file's text declares, and to whom backups are encrypted."""
-    values = yaml.safe_load(written)["config"]
+    values = stack_file.content("", written)["config"]
     declared = values.get(f"{contract.PROJECT}:backupDirectory", contract.DEFAULT_BACKUP_DIRECTORY)
     recipients = values.get(f"{contract.PROJECT}:backupRecipients", [])
     return Path(contract.backup_directory(project, declared)), tuple(recipients)
@@ -109,7 +106,7 @@ def store(written: str, project: PurePath) -> tuple[Path, tuple[str, ...]]:
 
 def names(written: str) -> dict[str, str]:
     """Return database -> application, as a file's text declares them."""
-    entries = yaml.safe_load(written)["config"][f"{contract.PROJECT}:applications"]
+    entries = stack_file.content("", written)["config"][f"{contract.PROJECT}:applications"]
     return {_database_of(entry): str(entry["name"]) for entry in entries}
 
 

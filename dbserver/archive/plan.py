@@ -1,6 +1,6 @@
 """What the archive's container shall be: the program declares it so, operations find it by that. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -28,6 +28,8 @@ LINE_FILE = ".line"
 # What the server may keep for an archive that is away; after that the archive begins anew, the server's disk is safe.
 MOST_KEPT = "10GB"
 SUMMARIES = 17
+# Who streams the log, and a base backup with the log beside it; each of the two by a slot of its own.
+LEAST = {"max_wal_senders": 3, "max_replication_slots": 2}
 RUNS_COMPARED = 62
 
 
@@ -120,3 +122,13 @@ def settings(major: str, *, synchronous: bool) -> dict[str, str]:
     if synchronous:
         kept[WAITS] = SLOT
     return kept
+
+
+def faults(declared: Mapping[str, str]) -> Iterator[str]:
+    """Yield which of the server's declared settings would leave the archive without the log."""
+    known = {name.lower(): value.strip().lower() for name, value in declared.items()}
+    if known.get("wal_level") == "minimal":
+        yield "wal_level: the archive takes replica or logical"
+    for name, least in LEAST.items():
+        if known.get(name, "").isdigit() and int(known[name]) < least:
+            yield f"{name}: the archive takes {least}"

@@ -64,14 +64,3 @@ def _reading(path: Path) -> Send:
             streams.copy(file, pipe)
 
     return send
-
-
-def schema(entry: str) -> str:
-    """Return the name of the schema that an entry of a list makes; empty where it makes something else."""
-    words = entry.split(" ")[3:]
-    return words[2] if words[:2] == ["SCHEMA", "-"] else ""
-
-
-def chosen(entries: Sequence[str]) -> list[str]:
-    """Return the lines of a list that are entries."""
-    return [line for line in entries if not line.startswith(";")]

@@ -14,7 +14,7 @@ from dbserver.backups.making import Wanted, cause, streaming
 from dbserver.backups.manifest import Manifest
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError
-from dbserver.postgres import access, dump, properties, sql, swap
+from dbserver.postgres import dump, properties, registry, sql, swap
 from dbserver.postgres.server import Server
 
 GLOBALS = "globals.sql"
@@ -29,7 +29,7 @@ def found(server: Server, wanted: Wanted) -> list[Wanted]:
 
     An application whose database is missing is among them: its backup fails and says so.
     """
-    script = access.REGISTRY + swap.REGISTRY + properties.DATABASES
+    script = registry.REGISTRY + swap.REGISTRY + properties.DATABASES
     rows = json.loads(server.query(script, server.admin))
     return [replace(wanted, database=row["database"], application=row["application"] or "") for row in rows]
 

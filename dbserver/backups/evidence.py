@@ -5,8 +5,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from dbserver.backups.store import VERIFIED, Backup
+from dbserver.backups.store import VERIFIED, Backup, Store
 from dbserver.errors import DbServerError
 
 NOTED_FAULTS = 10
@@ -44,3 +45,9 @@ def of(backup: Backup) -> Evidence:
         return Evidence("" if faults else str(found["at"]), faults)
     except (OSError, ValueError, AttributeError, KeyError):
         return Evidence()
+
+
+def damaged(directory: Path) -> tuple[tuple[str, str], ...]:
+    """Return subject and id of each newest backup that the last look found damaged."""
+    newest = Store(directory).newest()
+    return tuple((found.manifest.subject, found.id) for found in newest if of(found).damaged)

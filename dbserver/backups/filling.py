@@ -1,24 +1,26 @@
 """A database filled from a backup, proved, and given everything that a dump leaves out."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dbserver import contract, execute
-from dbserver.backups.archive import Archive, chosen, schema
+from dbserver.backups import entries as listing
+from dbserver.backups.archive import Archive
 from dbserver.backups.making import COUNT_SECONDS, cause
 from dbserver.backups.manifest import Manifest
 from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
-from dbserver.postgres import dump, properties, swap
+from dbserver.postgres import dump, filler, properties, swap
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.postgres.server import Server
 from dbserver.units import size
 
+DATABASE_OWNER = "pg_database_owner"
 Rows = Mapping[tuple[str, str], int]
 
 
@@ -42,11 +44,17 @@ def fill(server: Server, backup: Backup, archive: Archive, target: Target, jobs:
     ask(server, properties.create_roles(manifest.roles, roles(server)))
     ask(server, properties.create_database(target.name, manifest.properties))
     owner = manifest.properties["owner"]
-    entries = chosen(archive.entries(server.container, target.session))
-    if owner != server.admin and owners(entries) <= {owner}:
-        _fill_as_owner(server, backup, archive, target, entries, jobs)
+    entries = listing.chosen(archive.entries(server.container, target.session))
+    owned = listing.owners([entry for entry in entries if not listing.of_extension(entry)], roles(server))
+    found, superusers = set(owned.values()) - {""}, set(answer(server, filler.POWERFUL))
+    if owner not in superusers and found <= {owner}:
+        _fill_as_owner(server, backup, archive, target, list(owned), jobs)
+    elif owner in superusers and found <= superusers:
+        with listed(backup.directory.parent, target, entries) as path:
+            argv = dump.pg_restore(server.admin, target.name, archive.inner, jobs=jobs, entries=path)
+            read(server, archive, target, argv)
     else:
-        read(server, archive, target, dump.pg_restore(server.admin, target.name, archive.inner, jobs=jobs))
+        _Apart(server, backup, archive, target, jobs, frozenset(superusers)).fill(owned)
     analyze(server, target, jobs)
     compare(manifest, count(server, target.name))
     ask(server, properties.put_back(target.name, manifest.properties, roles(server)))
@@ -67,25 +75,111 @@ def compare(manifest: Manifest, found: Rows) -> None:
         raise DbServerError(f"what was restored is not what was backed up: {'; '.join(wrong[:5])}", "take another one")
 
 
-def owners(entries: Sequence[str]) -> set[str]:
-    """Return the owners of a dump's entries: the last word of each line of its list."""
-    return {entry.rpartition(" ")[2] for entry in entries if not _extension(entry)} - {""}
-
-
 def _fill_as_owner(
     server: Server, backup: Backup, archive: Archive, target: Target, entries: Sequence[str], jobs: int
 ) -> None:
     """Restore as a role that has the owner's rights and no other; extensions come before, from the administrator."""
     owner = backup.manifest.properties["owner"]
-    server.query(swap.filler(target.name, owner) + properties.own(target.name, owner))
+    server.query(filler.own(target.name, owner) + properties.own(target.name, owner))
     extensions = backup.manifest.properties["extensions"]
     ask(server, properties.create_extensions(extensions, owner), target.name)
     there = properties.extension_schemas(extensions)
-    kept = [entry for entry in entries if not _extension(entry) and schema(entry) not in there]
+    kept = [entry for entry in entries if listing.schema(entry) not in there]
     with listed(backup.directory.parent, target, kept) as path:
         argv = dump.pg_restore(target.name, target.name, archive.inner, jobs=jobs, role=owner, entries=path)
         read(server, archive, target, argv)
     ask(server, properties.drop_role(target.name))
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """A database in which others than its owner own something: each owner's part is loaded by a role of its own."""
+
+    server: Server
+    backup: Backup
+    archive: Archive
+    target: Target
+    jobs: int
+    superusers: frozenset[str]
+
+    def fill(self, owned: Mapping[str, str]) -> None:
+        """Restore entries, each with its owner."""
+        owner = self.backup.manifest.properties["owner"]
+        powerful = self.superusers | ({DATABASE_OWNER} if owner in self.superusers else frozenset())
+        divided = listing.parts(self._without_schemas(owned), powerful, owner)
+        names = self._roles(owner, {*owned.values(), owner} - {""} - powerful)
+        self._load(divided.schemas, names)
+        self._let_in(divided, names)
+        self._load(divided.before, names)
+        self._give(names)
+        self._ask(filler.let_insert(names[listing.LOADER], powerful))
+        self._ask("".join(filler.let_refer(name) for name in names.values()))
+        self._load((*divided.rows, *divided.after), names)
+        self._load([part for part in divided.views if part.who != listing.LOADER], names)
+        self._give(names)
+        self._refresh([part for part in divided.views if part.who == listing.LOADER], names, powerful)
+        self._ask("".join(filler.take_rights(name) for name in names.values()))
+        self._ask("".join(properties.drop_role(name) for name in names.values()))
+        self._load(divided.last, names)
+
+    def _without_schemas(self, owned: Mapping[str, str]) -> dict[str, str]:
+        """Make the extensions and their schemas, each its owner's; return the other entries."""
+        extensions = self.backup.manifest.properties["extensions"]
+        self._ask(properties.create_extensions(extensions))
+        there = properties.extension_schemas(extensions)
+        made = {listing.schema(entry): of for entry, of in owned.items() if listing.schema(entry) in there}
+        self._ask("".join(properties.own_schema(name, of) for name, of in made.items()))
+        return {entry: of for entry, of in owned.items() if listing.schema(entry) not in there}
+
+    def _roles(self, owner: str, others: Collection[str]) -> dict[str, str]:
+        """Make the roles that load; return them by whose part it is."""
+        self._ask(properties.own(self.target.name, owner))
+        names = {of: filler.name(self.target.name, number) for number, of in enumerate(sorted(others))}
+        lines = [filler.own(name, owner if of == DATABASE_OWNER else of) for of, name in names.items()]
+        lines.append(filler.own(filler.name(self.target.name, len(names)), *names.values()))
+        names[listing.TOGETHER] = filler.name(self.target.name, len(names))
+        names[listing.LOADER] = filler.name(self.target.name, len(names))
+        self._ask("".join(lines) + filler.loader(names[listing.LOADER]))
+        return names
+
+    def _load(self, parts: Iterable[listing.Part], names: Mapping[str, str]) -> None:
+        for part in parts:
+            user = names.get(part.who, self.server.admin)
+            with listed(self.backup.directory.parent, self.target, part.entries) as path:
+                argv = dump.pg_restore(
+                    user, self.target.name, self.archive.inner, jobs=self.jobs, entries=path,
+                    ownerless=part.who not in (listing.ADMINISTRATOR, listing.TOGETHER),
+                )  # fmt: skip
+                read(self.server, self.archive, self.target, argv)
+
+    def _let_in(self, divided: listing.Parts, names: Mapping[str, str]) -> None:
+        """Let each role make what it makes, in those schemas that its entries name."""
+        known = json.loads(self._ask(filler.SCHEMAS))
+        wanted: dict[str, set[str]] = {}
+        makers = [part for part in (*divided.before, *divided.after) if part.who in names]
+        for part in makers:
+            there = {name for name in known if any(f" {name} " in entry for entry in part.entries)}
+            wanted.setdefault(names[part.who], set()).update(there)
+        self._ask("".join(filler.let_in(name, sorted(schemas)) for name, schemas in wanted.items()))
+
+    def _give(self, names: Mapping[str, str]) -> None:
+        """Give what the roles have made to its owners; what the others have made besides goes with them."""
+        nobodys = (listing.LOADER, listing.TOGETHER)
+        self._ask("".join(filler.give(name, of) for of, name in names.items() if of not in nobodys))
+
+    def _refresh(self, parts: Iterable[listing.Part], names: Mapping[str, str], owners: Collection[str]) -> None:
+        wanted = [entry for part in parts for entry in part.entries]
+        views = json.loads(self._ask(filler.views(owners))) if wanted else []
+        known = {" ".join([listing.REFRESH, *view]): view for view in views}
+        for entry in wanted:
+            name = entry.split(" ", 3)[3]
+            if name not in known:
+                raise DbServerError(f"{self.target.application} was not restored: no view for {name}", "report it")
+            schema, view, of = known[name]
+            self._ask(filler.refresh(schema, view, of, names[listing.LOADER]))
+
+    def _ask(self, statements: str) -> str:
+        return ask(self.server, statements, self.target.name, COUNT_SECONDS)
 
 
 @contextmanager
@@ -103,12 +197,6 @@ def listed(directory: Path, target: Target, entries: Sequence[str]) -> Iterator[
 def chosen_entries(directory: Path, target: str) -> Path:
     """Return the file in the backup directory that says which entries go into a database; there while it is filled."""
     return directory / f".{target}.list"
-
-
-def _extension(entry: str) -> bool:
-    """True for an entry such as `2; 3079 16385 EXTENSION - pg_trgm` and for its comment."""
-    words = entry.split(" ")[3:]
-    return words[:1] == ["EXTENSION"] or words[:3] == ["COMMENT", "-", "EXTENSION"]
 
 
 def analyze(server: Server, target: Target, jobs: int) -> None:

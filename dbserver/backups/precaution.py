@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbserver import contract, locks
+from dbserver.applications import Application
 from dbserver.backups import archive, evidence, making, proof, redis_making
 from dbserver.backups.store import Backup, Store
 from dbserver.docker.containers import Container
-from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
-from dbserver.postgres import access, session, sql
+from dbserver.errors import DbServerError, NotRunningError, RefusedError
+from dbserver.postgres import registry, session, sql
 from dbserver.postgres.server import Server
 from dbserver.redis.server import Server as Redis
 
@@ -49,10 +50,10 @@ def silent(running: Server) -> list[str]:
     """
     faults = []
     for each in registered(running):
-        question = f"SET ROLE {sql.identifier(each['role'])};\nSELECT count(*) FROM pg_class;\n"
-        asked = session.attempt(running, question, each["database"])
+        question = f"SET ROLE {sql.identifier(each.role)};\nSELECT count(*) FROM pg_class;\n"
+        asked = session.attempt(running, question, each.database)
         if not asked.succeeded:
-            faults.append(f"application {each['name']}: database {each['database']} does not answer: {asked.output}")
+            faults.append(f"application {each.name}: database {each.database} does not answer: {asked.output}")
     return faults
 
 
@@ -65,19 +66,14 @@ def write_out(server: str, container: Container, admin: str) -> None:
 def _postgres(container: Container, known: Precaution) -> list[Backup]:
     running = Server(container.name, known.admin)
     running.answer()
-    return [_database(running, known, each["name"], each["database"]) for each in registered(running)]
+    return [_database(running, known, each.name, each.database) for each in registered(running)]
 
 
-def registered(running: Server) -> list[dict[str, str]]:
+def registered(running: Server) -> list[Application]:
     """Return the applications that the server knows and whose database is there."""
-    try:
-        known = json.loads(running.query(access.REGISTERED, running.admin))
-    except CommandError as fault:
-        if "does not exist" in fault.output:
-            return []  # no stack has finished this server yet
-        raise
-    there = json.loads(running.query(sql.usage([entry["database"] for entry in known]))) if known else {}
-    return [entry for entry in known if entry["database"] in there]
+    known = registry.parse(running.query(registry.listed(running.admin)))
+    there = json.loads(running.query(sql.usage([each.database for each in known]))) if known else {}
+    return [each for each in known if each.database in there]
 
 
 def _database(running: Server, known: Precaution, application: str, database: str) -> Backup:

@@ -16,7 +16,7 @@ from dbserver.backups.manifest import Manifest
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.redis import dump, settings
-from dbserver.redis.server import Server, actual_settings
+from dbserver.redis.server import Server, actual_settings, is_open
 
 SUBJECT = manifests.subject(manifests.REDIS)
 ROWS = "redis"
@@ -103,13 +103,6 @@ def refuse_replica(server: Server) -> None:
         master = f"{info.get('master_host')}:{info.get('master_port')}"
         hint = "./scripts/dbserver redis-cli -- REPLICAOF NO ONE"
         raise RefusedError(f"{server.container} is a replica of {master}", hint)
-
-
-def is_open(server: Server) -> bool:
-    """Return whether everybody may do everything without a password."""
-    rules = server.command("ACL", "LIST").splitlines()
-    default = next((rule.split() for rule in rules if rule.startswith("user default ")), [])
-    return "nopass" in default and "+@all" in default
 
 
 def persistence(server: Server) -> settings.Persistence:

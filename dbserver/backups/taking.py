@@ -15,7 +15,8 @@ from typing import Any
 
 from dbserver import streams
 from dbserver.backups import filling, foreign
-from dbserver.backups.archive import Archive, chosen, schema
+from dbserver.backups.archive import Archive
+from dbserver.backups.entries import chosen, schema
 from dbserver.backups.filling import Rows, Target
 from dbserver.backups.foreign import Foreign
 from dbserver.backups.making import cause
@@ -64,12 +65,17 @@ def refuse(server: Server, file: Foreign, database: str, room: int) -> Live:
     if not filling.exists(server, database):
         raise UsageError(f"there is no database {database} whose place {file.id} could take", "./scripts/start.sh")
     found = live(server, database)
+    refuse_superuser(found, database, file.id)
+    return found
+
+
+def refuse_superuser(found: Live, database: str, source: str) -> None:
+    """Raise RefusedError where what a role without rights has made would be given to a superuser."""
     if found.owner in found.superusers:
         raise RefusedError(
-            f"{database} belongs to the superuser {found.owner}: what stands in {file.id} would be one's too",
+            f"{database} belongs to the superuser {found.owner}: what stands in {source} would be one's too",
             f"ALTER DATABASE {database} OWNER TO the application's role",
         )
-    return found
 
 
 def take(server: Server, file: Foreign, kept: Store, target: Target, jobs: int, known: Live) -> Rows:

@@ -1,14 +1,14 @@
 """The verbs on applications."""
 
-import os
 import sys
-from pathlib import Path
 
 import click
 
 from dbserver.cli.environment import FORMS
 from dbserver.cli.options import APPLICATION, DURATION, Passing, commands, confirmed, declared, running, say, show, verb
-from dbserver.errors import Exit, UsageError
+from dbserver.errors import Exit
+
+PLACE = "Where the application runs: in a container on the network (default), or on the Docker host itself."
 
 
 @verb(
@@ -39,18 +39,25 @@ def info(stack: str | None, form: str, application: str, field: str | None) -> N
     from dbserver.cli import render_applications as render
 
     found = act(running(stack), application)
-    show(found, form, lambda result: render.field(result, field) if field else render.application(result))
+    if field:
+        click.echo(render.field(found, field, form))
+    else:
+        show(found, form, render.application)
 
 
 @verb(
     """
     dbserver env crypto-ai-agent > .env
+    dbserver env crypto-ai-agent --field DATABASE_URL
+    dbserver env crypto-ai-agent --for host          a program on the Docker host itself
     eval "$(dbserver env crypto-ai-agent --format shell)"
     """,
     forms=FORMS,
 )
 @click.argument("application", type=APPLICATION)
-def env(application: str, stack: str | None, form: str) -> None:
+@click.option("--field", metavar="NAME", help="Print this one value alone.")
+@click.option("--for", "place", type=click.Choice(("network", "host")), default="network", help=PLACE)
+def env(application: str, stack: str | None, form: str, field: str | None, place: str) -> None:
     """Print what an application needs to connect; passwords included.
 
     With --format github the variables go to the file that GITHUB_ENV names,
@@ -59,17 +66,12 @@ def env(application: str, stack: str | None, form: str) -> None:
     from dbserver.actions.applications import environment as act
     from dbserver.cli import environment
 
-    variables = dict(act(declared(stack), application).variables)
+    variables = dict(act(declared(stack), application, host=place == "host").variables)
+    text = environment.field(variables, field, form) if field else environment.printed(variables, form)
     if not variables.get("DB_PASSWORD"):
         kept = f"the password of {variables.get('DB_USER')} is kept in the server and not known here (keepPassword)"
         say(f"{kept}: DB_PASSWORD is empty, and DATABASE_URL has none; put it in where this is used")
-    if form == "github":
-        if not os.environ.get("GITHUB_ENV"):
-            raise UsageError("GITHUB_ENV is not set", "use --format github in a GitHub Actions step only")
-        click.echo(environment.github(variables, Path(os.environ["GITHUB_ENV"])))
-        return
-    printers = {"dotenv": environment.dotenv, "shell": environment.shell, "json": environment.as_json}
-    click.echo(printers[form](variables))
+    click.echo(text)
 
 
 @verb(

@@ -173,9 +173,16 @@ def restore(
         found = act.restore_beside(known, plan, how["jobs"], how["into"], how["tables"])
         show(found, form, render_backups.restored_beside)
         return
-    say(render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=plan.live is not None))
+    say(_told(plan))
     confirmed(application, how["confirm"])
     show(act.restore(known, plan, how["jobs"], allow_empty=how["allow_empty"]), form, render_backups.restored)
+
+
+def _told(plan: Any) -> str:
+    from dbserver.cli import render_backups
+
+    foreign = plan.live is not None
+    return render_backups.plan(plan.backup.id, plan.losses, exists=plan.exists, foreign=foreign, unknown=plan.unknown)
 
 
 def _chosen(known: Any, application: str, named: Mapping[str, str | None], how: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ ALLOW = click.option(
     """
     dbserver preview                                 what an update would do, and what that costs
     dbserver preview --stack prod --format markdown
-    dbserver preview --allow 'container-name:redis=nobody is connected yet'
+    dbserver preview --allow 'redis-persistence:redis=a cache from now on'
     """,
     forms=FORMS,
 )

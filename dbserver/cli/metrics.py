@@ -1,17 +1,21 @@
 """The status in Prometheus's text exposition format: docs/reference/metrics.md. Pure: a result in, text out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dbserver.results.archive import Archive
-from dbserver.results.status import PostgresUse, RedisUse, ServerStatus, Status
+from dbserver.results.copies import OffsiteState
+from dbserver.results.schedule import Schedule
+from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status
 
 Figure = float | None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ DESCRIBED = (
     Described("disk_total_bytes", "Size of the disk with the server's data.", lambda s: s.disk_total_bytes),
     Described("inodes_free", "Files that the disk with the data still takes.", lambda s: s.inodes_free),
     Described("differences", "What of the container is not as declared.", _differences),
+    Described(
+        "certificate_expiry_timestamp_seconds", "Until when its certificate is valid.",
+        lambda s: _seconds(s.certificate.expires) if s.certificate else None,
+    ),
     Described("postgres_connections", "Connections of clients.", _of_postgres(lambda u: u.connections)),
     Described("postgres_max_connections", "Connections at most.", _of_postgres(lambda u: u.max_connections)),
     Described(
@@ -80,10 +88,32 @@ DESCRIBED = (
     ),
 )  # fmt: skip
 LABELS = ("stack", "server", "container")
+OF_BACKUPS: Mapping[str, tuple[str, Callable[[LastBackup], Figure]]] = {
+    "exists": ("0 where a declared application has none, else 1.", lambda b: bool(b.id)),
+    "timestamp_seconds": ("When the newest one began.", lambda b: _seconds(b.started)),
+    "size_bytes": ("Size of the newest one.", lambda b: b.size_bytes if b.id else None),
+    "damaged": ("1 where the last look found the newest one damaged, else 0.", lambda b: b.damaged if b.id else None),
+    "verified_timestamp_seconds": ("When the newest one was found whole.", lambda b: _seconds(b.verified)),
+    "drilled_timestamp_seconds": ("When the newest one was last restored on trial.", lambda b: _seconds(b.drilled)),
+    "drill_failed": ("1 where that failed, else 0.", lambda b: bool(b.fault) if b.drilled else None),
+}
+OF_SCHEDULE: Mapping[str, tuple[str, Callable[[Schedule], Figure]]] = {
+    "ok": ("0 where the last run failed or one did not happen, else 1.", lambda s: s.well),
+    "missed": ("1 where a run did not happen, else 0.", lambda s: bool(s.missed)),
+    "next_timestamp_seconds": ("When the next run begins.", lambda s: _seconds(s.following)),
+    "last_run_timestamp_seconds": ("When the last run ended.", lambda s: _seconds(s.last.ended) if s.last else None),
+    "last_run_failures": ("What the last run did not back up.", lambda s: len(s.last.failed) if s.last else None),
+}
+OF_OFFSITE: Mapping[str, tuple[str, Callable[[OffsiteState], Figure]]] = {
+    "ok": ("0 where the last push failed or copies are missing, else 1.", lambda o: o.well),
+    "waiting": ("Newest backups without a copy for more than a day.", lambda o: len(o.waiting)),
+    "last_push_timestamp_seconds": ("When the last push ended.", lambda o: _seconds(o.last.ended) if o.last else None),
+    "last_push_failures": ("What the last push did not copy.", lambda o: len(o.last.failed) if o.last else None),
+}
 
 
 def exposition(found: Status) -> str:
-    """Return every metric of both servers."""
+    """Return every metric of both servers, of their backups and of the archive."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(found))
     return generate_latest(registry).decode()
@@ -97,6 +127,14 @@ class _Families(Collector):
         yield from (_family(self.found, each) for each in DESCRIBED)
         yield from _databases(self.found)
         yield from _archive(self.found)
+        backups: dict[tuple[str, ...], LastBackup] = {
+            (self.found.stack, each.subject): each for each in self.found.backups
+        }
+        yield from _alike("backup", OF_BACKUPS, backups, ("stack", "subject"))
+        if self.found.schedule:
+            yield from _alike("schedule", OF_SCHEDULE, {(self.found.stack,): self.found.schedule}, ("stack",))
+        if self.found.offsite:
+            yield from _alike("offsite", OF_OFFSITE, {(self.found.stack,): self.found.offsite}, ("stack",))
 
 
 def _family(found: Status, described: Described) -> Metric:
@@ -138,12 +176,28 @@ def _archive(found: Status) -> Iterator[Metric]:
         yield family
 
 
+def _alike(
+    what: str,
+    described: Mapping[str, tuple[str, Callable[[T], Figure]]],
+    things: Mapping[tuple[str, ...], T],
+    labels: tuple[str, ...],
+) -> Iterator[Metric]:
+    """Yield the metrics of things of one kind, each known by the values of its labels."""
+    for name, (meaning, read) in described.items():
+        family = GaugeMetricFamily(f"dbserver_{what}_{name}", meaning, labels=labels)
+        for values, thing in things.items():
+            figure = read(thing)
+            if figure is not None:
+                family.add_metric(values, float(figure))
+        yield family
+
+
 def _unlike(archive: Archive) -> Figure:
     return None if archive.state == "missing" else len(archive.differences)
 
 
-def _seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp()
+def _seconds(moment: str) -> Figure:
+    return datetime.fromisoformat(moment).timestamp() if moment else None
 
 
 def _labels(found: Status, server: ServerStatus) -> tuple[str, ...]:

@@ -125,10 +125,9 @@ def declared(stack: str | None, *, changing: bool = False) -> Any:
     from dbserver import declared as configuration
 
     name = configuration.selected_stack(stack)
-    found = configuration.read(name)
     if changing:
         configuration.refuse_faults(name)
-    return found
+    return configuration.read(name)
 
 
 def running(stack: str | None, *, changing: bool = False) -> Any:

@@ -1,5 +1,6 @@
 """Applications as text for people. Pure: a result in, text out."""
 
+import json
 from dataclasses import asdict
 
 from dbserver.cli.render_connections import columns
@@ -22,19 +23,21 @@ def application(found: ApplicationInfo) -> str:
         "owner": found.owner,
         "size": _size(found),
         "connections": _connections(found),
-        "extensions": ", ".join(found.extensions) or "none",
+        "extensions": "unknown" if found.extensions is None else ", ".join(found.extensions) or "none",
         "redis": f"{found.redis_prefix}* in database {found.redis_database}",
     }
     return "\n".join([found.name, *(f"  {name:<12} {value}" for name, value in facts.items())])
 
 
-def field(found: ApplicationInfo, name: str) -> str:
-    """Return one value. Raises UsageError with the known names."""
+def field(found: ApplicationInfo, name: str, form: str) -> str:
+    """Return one value, as JSON where that is the form. Raises UsageError with the known names."""
     values = asdict(found)
     if name not in values:
         raise UsageError(f"there is no field {name}", f"one of: {', '.join(values)}")
     value = values[name]
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    if form == "json":
+        return json.dumps(value)
+    return ",".join(value) if isinstance(value, tuple) else "unknown" if value is None else str(value)
 
 
 def doomed(found: Doomed) -> str:

@@ -75,12 +75,14 @@ def schedule(result: Schedule) -> str:
     return "\n".join([*lines, *([f"told of each run: {result.tell}"] if result.tell else [])])
 
 
-def plan(backup: str, losses: Sequence[Loss], *, exists: bool, foreign: bool = False) -> str:
+def plan(backup: str, losses: Sequence[Loss], *, exists: bool, foreign: bool = False, unknown: str = "") -> str:
     """Return what a restore will do and what will be lost, before anybody agrees."""
     if foreign:
         return f"{backup} will be restored; it is a file of elsewhere: what it lacks shows only once it is restored"
     if not exists:
         return f"{backup} will be restored; there is no such database now"
+    if unknown:
+        return f"{backup} will be restored; what will be lost is not known, the live rows cannot be counted: {unknown}"
     if not losses:
         return f"{backup} will be restored; every table has as many rows now as in the backup"
     return "\n".join([f"{backup} will be restored; what differs now:", *_losses(losses)])
@@ -94,6 +96,8 @@ def restored(result: Restored) -> str:
     ]
     if result.losses:
         lines += ["rows now in the kept database only:", *_losses(result.losses)]
+    if result.unknown:
+        lines.append(f"what the kept database holds besides is not known, its rows cannot be counted: {result.unknown}")
     if result.kept:
         lines.append(f"kept: {result.kept}; to go back to it: ./scripts/dbserver rollback {result.application}")
     return "\n".join(lines)

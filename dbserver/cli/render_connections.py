@@ -8,6 +8,8 @@ from dbserver.units import duration
 
 COLUMNS = ("SERVER", "APPLICATION", "CLIENT", "COLOUR", "TOTAL", "ACTIVE", "IDLE", "IDLE IN TX", "OLDEST TX", "WAITING")
 
+UNKNOWN = "docs/how-to/deployments.md, 'Who is connected'"
+
 
 def connections(found: Connections) -> str:
     """Return a table, one client a line, and the limits."""
@@ -24,7 +26,11 @@ def drained(result: Drained) -> str:
     who = f"{result.colour} of {result.application}"
     if result.well:
         return f"no connection of {who} is left ({result.seconds} s)"
-    return f"{who} is still connected after {result.seconds} s: {listed(result.left)}"
+    lines = [f"{who} is still connected after {result.seconds} s: {listed(result.left)}"]
+    nobodys = [client for client in result.left if not client.application]
+    if nobodys:
+        lines.append(f"of these nobody knows which application's they are: {listed(nobodys)}; see {UNKNOWN}")
+    return "\n".join(lines)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

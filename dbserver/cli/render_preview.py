@@ -48,10 +48,11 @@ def _lines(change: Change) -> list[str]:
 
 def _away(change: Change) -> str:
     """Return how long nobody gets an answer, and who asks now."""
-    if change.seconds is None:
+    if change.seconds is None and change.connected is None:
         return ""
     connected = "who is connected is not known" if change.connected is None else ", ".join(change.connected)
-    return f"about {duration(change.seconds)} without an answer; connected: {connected or 'no application container'}"
+    away = "" if change.seconds is None else f"about {duration(change.seconds)} without an answer; "
+    return f"{away}connected: {connected or 'no application container'}"
 
 
 def _cell(change: Change) -> str:

@@ -108,6 +108,7 @@ def _backup(last: LastBackup) -> Text:
         return Text(f"{last.subject}: none", "yellow")
     shown = Text(f"{last.subject}: {duration(last.age_seconds)} ago, {size(last.size_bytes)}")
     shown.append(", verified" if last.verified else "")
+    shown.append(f", DAMAGED: ./scripts/dbserver verify {last.id}" if last.damaged else "", "red")
     shown.append(
         f", drill failed: {last.fault}" if last.fault else ", drilled" if last.drilled else "",
         "red" if last.fault else "",

@@ -177,17 +177,21 @@ class Server:
 class Facts:
     """Everything that was seen.
 
-    `daemon` is what kept it from being used: `missing`, `denied`, `down`, `silent`, or empty; `said` its words.
+    `daemon` is what kept it from being used: `missing`, `denied`, `down`, `silent`, or empty; `said` its words,
+    `version` its version.
     `network` is whether it exists. `dead_updates` are the pids that left a lock. `compose_fault` is what is wrong with
-    docker-compose.yml, `compose_foreign` are the files that compose would read in its place.
+    docker-compose.yml, `compose_foreign` are the files that compose would read in its place. `damaged_backups` are the
+    newest of their subjects, as subject and id.
     """
 
     declared: Declared
     daemon: str = ""
     said: str = ""
+    version: str = ""
     network: bool | None = None
     dead_updates: tuple[int, ...] = ()
     schedule: Schedule | None = None
+    damaged_backups: tuple[tuple[str, str], ...] = ()
     archive: Archive | None = None
     offsite: OffsiteState | None = None
     compose_fault: str = ""

@@ -17,6 +17,7 @@ from dbserver.diagnosis.cause import (
     of,
 )  # fmt: skip
 from dbserver.diagnosis.facts import Facts, Server
+from dbserver.docker.daemon import letting_neighbours_in
 from dbserver.units import duration, size
 
 # Asking takes a second at most: five are no delay any more.
@@ -33,6 +34,14 @@ def _daemon(kind: str, what: str) -> Find:
             yield Seen(what, facts.said.splitlines())
 
     return find
+
+
+def _neighbours(facts: Facts) -> Iterator[Seen]:
+    what = letting_neighbours_in(facts.version)
+    if what:
+        # Who comes to it from other machines is to come on.
+        address = facts.declared.outside.get(contract.POSTGRES, "")
+        yield Seen(what, values={"unless": f" ! --ctorigdst {address}" if address else ""})
 
 
 def _network(facts: Facts) -> Iterator[Seen]:
@@ -104,6 +113,15 @@ CAUSES = (
           "This user may not use the Docker daemon. The group holds from the next login on.",
           "sudo usermod -aG docker $USER && newgrp docker",
           _daemon("denied", "this user may not use the Docker daemon: not in the group docker")),
+    Cause("docker-before-28", "", HOST, WARNING,
+          "A machine on the same link as the host can reach ports that are published on 127.0.0.1, and containers' own"
+          " addresses: Docker drops that since version 28 (https://github.com/moby/moby/issues/45610)."
+          " [What the servers do about it](../reference/isolation.md#from-the-neighbourhood). Update Docker, or run"
+          " this at each start of the host; `<unless>` spares `tls.address`.",
+          "subnet=$(docker network inspect -f '{{{{(index .IPAM.Config 0).Subnet}}}}' {network});"
+          " sudo iptables -I DOCKER-USER -d $subnet ! -s $subnet -p tcp -m multiport --dports 5432,6379"
+          " -m conntrack --ctdir ORIGINAL{unless} -j DROP",
+          _neighbours),
     Cause("network-missing", NOT_RUNNING, HOST, FAULT,
           "The network that applications and servers share does not exist.",
           f"docker network create {{network}}; {START}", _network,

@@ -200,8 +200,8 @@ CAUSES = (
           " that `env` prints.",
           DENIED, of(said(WRONG_PASSWORD, "password authentication failed for user {}"), "postgres")),
     Cause("login-rejected", CANNOT_CONNECT, "postgres", FAULT,
-          "Clients come as somebody who may not come from there: the administrator from the network, a replica. An"
-          " application uses a role of its own.",
+          "Clients come as somebody who may not come from there: the administrator from the network, a replica, anybody"
+          " from neither the network nor the host. An application uses a role of its own, on the network.",
           DENIED, of(said(REJECTED, "connections of user {} are rejected"), "postgres")),
     Cause("database-unknown", CANNOT_CONNECT, "postgres", FAULT,
           "Clients ask for a database that does not exist.",

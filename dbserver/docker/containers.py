@@ -43,7 +43,8 @@ class Container:
     checks printed. `network_ids` is network -> id, of one that was removed too; `binds` are the directories of the host
     among its mounts; `pids` is the limit of its processes, 0 without one. `command` follows the `entrypoint`;
     `shares` are those of a busy processor, 0 where nobody said so. `bindings` are what is `published`, of one that
-    runs, in Docker's order.
+    runs, in Docker's order. `swap` is the limit of memory and swap together in bytes, -1 without one; `unwritable` are
+    the paths of mounts that it cannot write to; `stop_seconds` is how long it has to stop, 0 where nobody said so.
     """
 
     id: str
@@ -71,10 +72,16 @@ class Container:
     network_ids: Mapping[str, str] = field(default_factory=dict)
     binds: dict[str, str] = field(default_factory=dict)
     pids: int = 0
+    swap: int = 0
+    shared_memory: int = 0
+    log: tuple[str, ...] = ()
+    stop_seconds: int = 0
+    unwritable: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     user: str = ""
     shares: int = 0
     privileges: Privileges | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     bindings: tuple[Published, ...] = ()
 
     @property
@@ -210,7 +217,6 @@ def _to_the_end(argv: Sequence[str]) -> None:
 
 def _container(entry: dict[str, Any]) -> Container:
     state, config, networks = entry["State"], entry["Config"], entry["NetworkSettings"]["Networks"]
-    mounts = entry.get("Mounts") or []
     return Container(
         id=entry["Id"],
         name=entry["Name"].lstrip("/"),
@@ -224,7 +230,6 @@ def _container(entry: dict[str, Any]) -> Container:
         started_at=state["StartedAt"],
         labels=config.get("Labels") or {},
         environment=dict(entry.split("=", 1) for entry in config.get("Env") or [] if "=" in entry),
-        mounts={mount["Destination"]: mount["Source"] for mount in mounts},
         published=tuple(sorted(_published(entry["HostConfig"].get("PortBindings") or {}))),
         networks=tuple(networks),
         network_ids={name: network.get("NetworkID", "") for name, network in networks.items()},
@@ -235,14 +240,27 @@ def _container(entry: dict[str, Any]) -> Container:
         aliases=tuple(alias for network in networks.values() for alias in network.get("Aliases") or ()),
         error=state.get("Error", ""),
         health_log=tuple(str(check["Output"]).strip() for check in (state.get("Health") or {}).get("Log") or ()),
-        binds={mount["Destination"]: mount["Source"] for mount in mounts if mount.get("Type") == "bind"},
         pids=max(0, entry["HostConfig"].get("PidsLimit") or 0),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         user=config.get("User", ""),
         shares=entry["HostConfig"].get("CpuShares") or 0,
         privileges=_privileges(entry["HostConfig"]),
+        sysctls=entry["HostConfig"].get("Sysctls") or {},
         bindings=_published(entry["NetworkSettings"].get("Ports") or {}),
+        swap=entry["HostConfig"].get("MemorySwap") or 0,
+        shared_memory=entry["HostConfig"].get("ShmSize") or 0,
+        log=_log(entry["HostConfig"].get("LogConfig")),
+        stop_seconds=config.get("StopTimeout") or 0,
+        **_mounted(entry.get("Mounts") or []),
     )
+
+
+def _mounted(mounts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "mounts": {mount["Destination"]: mount["Source"] for mount in mounts},
+        "binds": {mount["Destination"]: mount["Source"] for mount in mounts if mount.get("Type") == "bind"},
+        "unwritable": tuple(sorted(mount["Destination"] for mount in mounts if not mount.get("RW", True))),
+    }
 
 
 def _privileges(host: dict[str, Any]) -> Privileges:
@@ -254,6 +272,15 @@ def _privileges(host: dict[str, Any]) -> Privileges:
         temporary=host.get("Tmpfs") or {},
         core=next((each["Hard"] for each in host.get("Ulimits") or () if each["Name"] == "core"), None),
     )
+
+
+def _log(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return logging(found["Type"], found.get("Config") or {}) if found else ()
+
+
+def logging(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return where a container's log goes, in one order: the driver, then its options."""
+    return (driver, *(f"{name}={value}" for name, value in sorted(options.items())))
 
 
 def _health_check(check: dict[str, Any] | None) -> HealthCheck | None:

@@ -121,7 +121,7 @@ def inspect_directory(path: str, image: str, user: str, remembered: str = "") ->
 
     `remembered` is the file that tells which data belongs there.
     """
-    quick = _empty_directory(Path(path), Path(remembered)) if _direct() else None
+    quick = _empty_directory(Path(path), Path(remembered)) if direct() else None
     if quick:
         return quick
     # The whole host is mounted, read-only: mounting the directory itself would create it where it is missing.
@@ -132,7 +132,7 @@ def inspect_directory(path: str, image: str, user: str, remembered: str = "") ->
 
 def held_files(path: str, names: Sequence[str], image: str, user: str) -> set[str]:
     """Return which of these a data directory holds. A server waits for the answer: no helper runs where none must."""
-    if _direct():
+    if direct():
         return {name for name in names if (Path(path) / name).exists()}
     found = inspect_directory(path, image, user)
     return {name for name in names if found.holds(name)}
@@ -140,7 +140,7 @@ def held_files(path: str, names: Sequence[str], image: str, user: str) -> set[st
 
 def held_here(path: str, name: str) -> bool:
     """Return True where a directory is known to hold this: where only a helper could tell, one that is asked anyway."""
-    return _direct() and (Path(path) / name).exists()
+    return direct() and (Path(path) / name).exists()
 
 
 def parse_directory(path: str, printed: str) -> Directory:
@@ -182,7 +182,7 @@ def write_files(
     directory above is closed to everybody but root.
     """
     path = Path(directory)
-    if _direct():
+    if direct():
         path.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
         kept = once if all((path / name).exists() for name in once) else ()
@@ -205,7 +205,8 @@ def helper_argv(image: str, options: Sequence[str]) -> list[str]:
     return [*base, *options, image]
 
 
-def _direct() -> bool:
+def direct() -> bool:
+    """Return whether this process works on the host's directories itself: root beside its daemon."""
     host = os.environ.get("DOCKER_HOST", "")
     return os.geteuid() == 0 and (not host or host.startswith("unix:"))
 
@@ -246,7 +247,7 @@ def _archive(files: Mapping[str, str], private: Sequence[str]) -> bytes:
 
 def make_directory(path: str, image: str) -> None:
     """Make a directory of the host where it is missing; the server's image sets its owner at the first start."""
-    if _direct():
+    if direct():
         Path(path).mkdir(parents=True, exist_ok=True)
         return
     execute.run([*helper_argv(image, ["--volume", f"{path}:/target"]), "-c", "true"], timeout=HELPER_SECONDS)
@@ -255,7 +256,7 @@ def make_directory(path: str, image: str) -> None:
 def make_closed_directory(path: str, image: str) -> None:
     """Make a directory that every user of a container may write to, in one that is closed to everybody but root."""
     closed = Path(path).parent
-    if _direct():
+    if direct():
         Path(path).mkdir(parents=True, exist_ok=True)
         closed.chmod(0o700)
         Path(path).chmod(0o1777)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from dbserver import contract, declared, engine, passphrase
+from dbserver import contract, declared, engine, passphrase, stack_file
 from dbserver.backups.store import TIME
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.offsite import copies, journal
@@ -86,7 +86,7 @@ def refuse(stack: str, setup: Setup) -> None:
 
 def with_tls_address(setup: Setup, address: str) -> Setup:
     """Return a setup whose servers are reached from outside on another address."""
-    content = yaml.safe_load(setup.configuration)
+    content = stack_file.content("the configuration of the copy", setup.configuration)
     section = content["config"].get(f"{contract.PROJECT}:tls")
     if not section:
         raise UsageError("--tls-address: the stack declares no tls", "without --tls-address")

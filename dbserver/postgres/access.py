@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dbserver.applications import Application
+from dbserver.postgres import registry
 from dbserver.postgres.sql import (
     LIST_SETTINGS,
     create_extension,
@@ -29,21 +30,6 @@ SETTING = "lower(split_part(s, '=', 1)) || substr(s, strpos(s, '='))"
 FOREIGN_GRANTS = "SELECT FROM aclexplode(datacl) WHERE grantee <> datdba"
 PUBLIC_SCHEMA = "FROM pg_namespace WHERE nspname = 'public'"
 INSTALLED = "(SELECT array_agg(extname::text) FROM pg_extension)"
-
-REGISTRY = """\
-CREATE SCHEMA IF NOT EXISTS dbserver;
-CREATE TABLE IF NOT EXISTS dbserver.application (
-    name text PRIMARY KEY, database text NOT NULL, role text NOT NULL, pool_size int NOT NULL,
-    instances int NOT NULL, redis_database int NOT NULL, redis_prefix text NOT NULL,
-    declared_at timestamptz NOT NULL DEFAULT now());
-COMMENT ON TABLE dbserver.application IS 'kept by the db-server stack: what its operations need without its state';
-"""
-
-REGISTERED = (
-    "SELECT coalesce(json_agg(json_build_object('name', name, 'database', database, 'role', role,"
-    " 'pool_size', pool_size, 'instances', instances, 'redis_database', redis_database,"
-    " 'redis_prefix', redis_prefix) ORDER BY name), '[]') FROM dbserver.application;\n"
-)
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,7 @@ def grant(access: Access) -> str:
             f"ALTER DATABASE {database} OWNER TO {role};\n",
             f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
             _revoke_foreign_grants(application),
-            _register(application),
+            registry.enter(application),
             f"\\connect {literal(application.database).strip()}\n",
             QUIET,
             own_public(application.role),
@@ -131,12 +117,17 @@ def existing(application: Application) -> str:
     )
 
 
+def verifier(application: Application) -> str:
+    """Return the query for the verifier of a role that exists; one that has none is told as `none`."""
+    return f"SELECT coalesce(rolpassword, 'none') FROM pg_authid WHERE rolname = {literal(application.role)};\n"
+
+
 def drop(application: Application) -> str:
     """Return the statements that destroy an application's database and role."""
     return (
         f"{no_template(application.database)}DROP DATABASE IF EXISTS {identifier(application.database)};\n"
         f"DROP ROLE IF EXISTS {identifier(application.role)};\n"
-        f"DELETE FROM dbserver.application WHERE name = {literal(application.name)};\n"
+        f"{registry.forget(application)}"
     )
 
 
@@ -198,22 +189,6 @@ def _revoke_foreign_grants(application: Application) -> str:
         f"SELECT format('REVOKE ALL ON DATABASE %I FROM %s', datname, grantee::regrole)"
         f" FROM pg_database, aclexplode(datacl) WHERE datname = {literal(application.database)}"
         f" AND grantee NOT IN (0, datdba) \\gexec\n"
-    )
-
-
-def _register(application: Application) -> str:
-    values = ", ".join([
-        literal(application.name), literal(application.database), literal(application.role),
-        str(application.pool_size), str(application.instances), str(application.redis_database),
-        literal(application.redis_prefix),
-    ])  # fmt: skip
-    columns = ("database", "role", "pool_size", "instances", "redis_database", "redis_prefix")
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns)
-    return (
-        f"DELETE FROM dbserver.application WHERE name <> {literal(application.name)}"
-        f" AND (database = {literal(application.database)} OR role = {literal(application.role)});\n"
-        f"INSERT INTO dbserver.application (name, {', '.join(columns)}) VALUES ({values})"
-        f" ON CONFLICT (name) DO UPDATE SET {updates}, declared_at = now();\n"
     )
 
 

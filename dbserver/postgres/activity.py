@@ -3,21 +3,10 @@
 import json
 from typing import Any
 
+from dbserver.postgres import registry
 from dbserver.postgres.server import Server
 
 NOBODY: dict[str, Any] = {"clients": [], "applications": [], "used": 0, "max_connections": 0}
-
-# The registry is missing in a server that no stack has finished yet.
-APPLICATIONS = r"""
-SELECT to_regclass('dbserver.application') IS NOT NULL AS registered \gset
-\if :registered
-SELECT coalesce(jsonb_agg(json_build_object('name', name, 'database', database, 'role', role,
-    'limit', coalesce(nullif(rolconnlimit, -1), pool_size * instances * 2)) ORDER BY name), '[]')
-FROM dbserver.application LEFT JOIN pg_roles ON rolname = role;
-\else
-SELECT '[]';
-\endif
-"""
 
 CLIENTS = """
 SELECT jsonb_build_object('clients', (SELECT coalesce(jsonb_agg(c), '[]') FROM (
@@ -37,5 +26,5 @@ SELECT jsonb_build_object('clients', (SELECT coalesce(jsonb_agg(c), '[]') FROM (
 
 def read(server: Server) -> dict[str, Any]:
     """Return clients, applications, used and max_connections. Raises CommandError where the server does not answer."""
-    applications, told = server.query(APPLICATIONS + CLIENTS.replace("\n", " ") + "\n", server.admin).splitlines()
+    applications, told = server.query(registry.LIMITS + CLIENTS.replace("\n", " ") + "\n", server.admin).splitlines()
     return {**json.loads(told), "applications": json.loads(applications)}

@@ -7,6 +7,10 @@ SQL goes through standard input, never into an argument.
 from collections.abc import Mapping, Sequence
 
 QUERY_SECONDS = 60
+# How long a server may take to let a session in. Ending `docker exec` would leave its client waiting in the container,
+# which runs its script once the server comes to itself.
+CONNECT_SECONDS = 10
+SESSION_NAME = "dbserver"
 # What the owner of a database or a role may store for every session there (ALTER DATABASE, ALTER ROLE ... SET), and
 # what would let it end, stall or take over one of ours. Options of the connection win over what is stored.
 OWNERS_MEANS = {
@@ -35,7 +39,8 @@ def psql(container: str, admin: str, database: str, seconds: float = QUERY_SECON
     """
     options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse"]
     session = {**SESSION, "statement_timeout": f"{seconds * 1000:.0f}"}
-    client = ["env", "PGCLIENTENCODING=UTF8", "psql"]
+    known = [f"PGAPPNAME={SESSION_NAME}", f"PGCONNECT_TIMEOUT={CONNECT_SECONDS}", "PGCLIENTENCODING=UTF8"]
+    client = ["env", *known, "psql"]
     return ["docker", "exec", "-i", container, *beginning(session), *client, *options, "-U", admin, "-d", database]
 
 

@@ -89,15 +89,24 @@ def pg_restore_nowhere(source: str) -> list[str]:
 
 
 def pg_restore(
-    user: str, database: str, source: str, *, jobs: int, role: str = "", entries: str = "", strange: bool = False
+    user: str,
+    database: str,
+    source: str,
+    *,
+    jobs: int,
+    role: str = "",
+    entries: str = "",
+    strange: bool = False,
+    ownerless: bool = False,
 ) -> list[str]:
     """Return the restore of a dump into a database, ended by its first error.
 
     `role` is who shall own what it makes; `entries` a file with the chosen lines of its list. Without a source it is
-    what comes on standard input, which one process alone can read. Of a strange one owners and grants are left out.
+    what comes on standard input, which one process alone can read. Of a strange one owners and grants are left out; of
+    an ownerless part owners alone.
     """
     options = ["--exit-on-error", "--no-password", *[f"--jobs={jobs}"] * bool(source), f"--username={user}"]
-    options += ["--no-owner", "--no-privileges"] * strange
+    options += ["--no-owner"] * (strange or ownerless) + ["--no-privileges"] * strange
     options += [f"--role={role}"] * bool(role) + [f"--use-list={entries}"] * bool(entries)
     return ["pg_restore", *options, dbname(database), *[source] * bool(source)]
 

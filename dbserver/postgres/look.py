@@ -17,7 +17,7 @@ SETTINGS = "SELECT name, reset_val, boot_val, sourcefile, pending_restart FROM p
 IN_FILES = "SELECT sourcefile, name, setting, applied, error FROM pg_file_settings"
 IDENTITY = "SELECT system_identifier FROM pg_control_system()"
 SLOTS = "SELECT slot_name, slot_type FROM pg_replication_slots WHERE NOT temporary"
-REGISTERED = "SELECT name, database, role, pool_size, instances, redis_database, redis_prefix FROM dbserver.application"
+REGISTERED = "SELECT name, database, role, entry FROM dbserver.application"
 
 PARTS: Mapping[str, str] = {
     "PostgreSQL's data": IDENTITY,

@@ -125,6 +125,11 @@ def own(database: str, owner: str) -> str:
     return f"ALTER DATABASE {identifier(database)} OWNER TO {identifier(owner)};\n"
 
 
+def own_schema(name: str, owner: str) -> str:
+    """Return the statement, for the database itself, that gives a schema to its owner."""
+    return f"ALTER SCHEMA {identifier(name)} OWNER TO {identifier(owner)};\n"
+
+
 def drop_role(name: str) -> str:
     """Return the statement that drops a role that filled a database."""
     return f"DROP ROLE {identifier(name)};\n"

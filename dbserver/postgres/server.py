@@ -12,7 +12,7 @@ from typing import Any
 from dbserver import contract, execute
 from dbserver.docker import certificate, containers, host, networks
 from dbserver.errors import CommandError, DbServerError, NotRunningError
-from dbserver.postgres import access, commands, scram, settings, sql
+from dbserver.postgres import access, commands, registry, scram, settings, sql
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.readiness import wait_until
 
@@ -101,7 +101,7 @@ def converge(server: Server, declared: Declared, before_restart: Callable[[Seque
         certificate.write(declared.directory, declared.certificate, declared.image, contract.POSTGRES)
     apply_settings(server, found, declared, before_restart)
     # The reload is for the certificate, and for an update that was killed between writing the files and its own.
-    script = password + access.close_shared_databases(server.admin) + access.REGISTRY + sql.RELOAD
+    script = password + access.close_shared_databases(server.admin) + registry.REGISTRY + sql.RELOAD
     server.query(script, server.admin)
     return str(found["version"])
 

@@ -127,7 +127,8 @@ def render_hba(admin: str, gateways: Sequence[str], *, outside: bool = False) ->
 
     The administrator comes through the socket or from the host, whose
     connections arrive from the network's gateway; never from a container on
-    the network. Everybody else needs a password, and TLS from `outside`.
+    the network. Everybody else needs a password, and comes from the networks
+    that the container is on; from anywhere, with TLS, where that is `outside`.
     """
     through = [f"{gateway}/{128 if ':' in gateway else 32}" for gateway in gateways]
     # What Docker's proxy forwards from outside arrives from the gateway too, and looks like the host.
@@ -139,17 +140,12 @@ def render_hba(admin: str, gateways: Sequence[str], *, outside: bool = False) ->
         *(f'host all "{admin}" {address} scram-sha-256' for address in host_only),
         f'host all "{admin}" all reject',
         "host replication all all reject",
-        *(_from_outside(through) if outside else ["host all all all scram-sha-256"]),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _from_outside(gateways: Sequence[str]) -> list[str]:
-    return [
-        *(f"hostnossl all all {gateway} reject" for gateway in gateways),
+        *(f"hostnossl all all {gateway} reject" for gateway in through if outside),
         "host all all 127.0.0.1/32 scram-sha-256",
         "host all all ::1/128 scram-sha-256",
+        # The server's own interfaces at the moment of a login: a network that was made anew locks nobody out.
         "host all all samenet scram-sha-256",
-        "hostssl all all all scram-sha-256",
+        *(["hostssl all all all scram-sha-256"] if outside else []),
         "host all all all reject",
     ]
+    return "\n".join(lines) + "\n"

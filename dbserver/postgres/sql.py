@@ -160,7 +160,8 @@ NOT_BUILT_IN = "datname NOT IN ('template0', 'template1')"
 DATABASES = f"SELECT datname FROM pg_database WHERE datallowconn AND {NOT_BUILT_IN} ORDER BY datname;\n"
 LOAD_TIME = "SELECT pg_conf_load_time();\n"
 RELOAD = "SELECT pg_reload_conf();\n"
-EXTENSIONS = "SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql';\n"
+INSTALLED = "SELECT coalesce(json_agg(extname ORDER BY extname), '[]') FROM pg_extension WHERE extname <> 'plpgsql'"
+EXTENSIONS = f"{INSTALLED};\n"
 
 
 def usage(databases: Sequence[str]) -> str:
@@ -174,3 +175,12 @@ def usage(databases: Sequence[str]) -> str:
         f" 'size', pg_database_size(oid), 'connections', ({clients}))), '{{}}')"
         f" FROM pg_database d WHERE datname IN ({listed});\n"
     )
+
+
+def extensions(databases: Sequence[str]) -> str:
+    """Return the script for psql that prints database -> extensions, an object a line.
+
+    psql ends at the first database that does not let it in, whatever is set.
+    """
+    asked = f"SELECT json_build_object(current_database(), ({INSTALLED}));\n"
+    return "".join(f"\\connect {literal(name).strip()}\n{asked}" for name in databases)

@@ -6,6 +6,7 @@ were made here: nothing else is ever dropped.
 
 from collections.abc import Collection
 
+from dbserver.postgres import filler
 from dbserver.postgres.sql import identifier, literal, no_template
 
 RESTORING, KEPT, BESIDE = "restoring", "kept", "beside"
@@ -43,10 +44,10 @@ def registered(application: str = "") -> str:
 
 
 def forget(name: str) -> str:
-    """Return the statements that drop a noted database, and a role of its name that filled it."""
+    """Return the script for psql that drops a noted database, and the roles that filled it."""
     return (
         f"{no_template(name)}DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
-        f"DROP ROLE IF EXISTS {identifier(name)};\n"
+        f"DROP ROLE IF EXISTS {identifier(name)};\n{filler.drop_all(name)}"
         f"DELETE FROM dbserver.database WHERE name = {literal(name)};\n"
     )
 
@@ -92,17 +93,10 @@ def obstacles(database: str) -> str:
         "SELECT coalesce(json_agg(text), '[]') FROM ("
         f"SELECT format('prepared transaction %L', gid) AS text FROM pg_prepared_xacts WHERE database = {name}"
         f" UNION ALL SELECT format('logical replication slot %s', slot_name) FROM pg_replication_slots"
-        f" WHERE database = {name}) o;\n"
+        f" WHERE database = {name}"
+        " UNION ALL SELECT format('subscription %s', s.subname) FROM pg_subscription s"
+        f" JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = {name}) o;\n"
     )
-
-
-def filler(name: str, owner: str) -> str:
-    """Return the statement for a role that fills a database for its owner and has no other right.
-
-    What a dump holds may run as whoever restores it: that is never a superuser,
-    nor the owner's own login, whose connections the application uses up.
-    """
-    return f"CREATE ROLE {identifier(name)} LOGIN IN ROLE {identifier(owner)};\n"
 
 
 def exists(database: str) -> str:

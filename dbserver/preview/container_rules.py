@@ -217,7 +217,8 @@ CONTAINER_RULES = (
          " server writes into the container, and its data goes with that.", _mount),
     Rule("container-name", RISK, (CONTAINER,),
          "Another `containerName`. Applications connect to that name, and deployment scripts look for it; the old"
-         " container, left running, would hold the data.", _name),
+         " container, left running, would hold the data: while it is there, the program refuses the change, allowed"
+         " or not.", _name),
     Rule("major-version", RISK, (CONTAINER,),
          "An image of another major version. PostgreSQL does not start on another's data; a newer Redis rewrites its"
          " files, and the older one does not read them any more.", _major),

@@ -13,7 +13,7 @@ NOTHING, RELOAD, RESTART, RECREATE, RISK = "nothing", "reload", "restart", "recr
 COSTS = (NOTHING, RELOAD, RESTART, RECREATE, RISK)
 MEANING = {
     NOTHING: "the server does not notice",
-    RELOAD: "the running server takes it, connections stay",
+    RELOAD: "the running server takes it; connections stay, but for those that the rule says",
     RESTART: "the same container shuts down gracefully and starts again; connections break once",
     RECREATE: "the container is stopped gracefully, removed and created on the same data; connections break once",
     RISK: "data, or what keeps it safe, would be left behind or given up: refused, unless allowed by name",
@@ -78,13 +78,17 @@ Find = Callable[[Step, Facts], Iterable[Seen]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table. `types` are the resources whose steps it judges; empty: those that no other rule knows."""
+    """One row of the table. `types` are the resources whose steps it judges; empty: those that no other rule knows.
+
+    `cuts_off`: who is connected now loses the connection, though the server goes on.
+    """
 
     name: str
     cost: str
     types: Sequence[str]
     meaning: str
     find: Find
+    cuts_off: bool = False
 
 
 def judge(facts: Facts, rules: Sequence[Rule], allowed: Mapping[str, str]) -> Preview:
@@ -123,8 +127,14 @@ def refuse_unknown(allowed: Mapping[str, str], rules: Sequence[Rule]) -> None:
             raise UsageError(f"{name} is allowed without a reason", f"--allow {name}=REASON")
 
 
+def resource(step: Step) -> str:
+    """Return what a step's resource is called in the name of its change; an application is none of the servers."""
+    own = f"application/{step.name}" if step.name in contract.SERVERS and step.type == APPLICATION else step.name
+    return SERVER_OF.get(step.type, own)
+
+
 def _change(facts: Facts, rule: Rule, step: Step, seen: Seen, allowed: Mapping[str, str]) -> Change:
-    server = SERVER_OF.get(step.type, step.name)
+    server = resource(step)
     name = f"{rule.name}:{server}"
     change = Change(
         name=name,
@@ -136,7 +146,7 @@ def _change(facts: Facts, rule: Rule, step: Step, seen: Seen, allowed: Mapping[s
         allowed=allowed.get(name, "") if rule.cost == RISK else "",
     )
     seconds = {RESTART: RESTART_SECONDS, RECREATE: RECREATE_SECONDS}.get(rule.cost, {}).get(server)
-    if seconds is None:
+    if seconds is None and not rule.cuts_off:
         return change
     connected = facts.live.connected
     return replace(change, seconds=seconds, connected=None if connected is None else connected.get(server, ()))

@@ -21,6 +21,9 @@ from dbserver.preview.rule import (
 from dbserver.preview.steps import CREATE, DELETE, REPLACE, UPDATE, Step
 from dbserver.redis.settings import persistence_of
 
+# How far a commit has come when PostgreSQL confirms it; only where it waits for the archive do the last ones differ.
+COMMITS = ("off", "local", "remote_write", "on")
+WAITS = "synchronous_standby_names"
 # The value that keeps data safe, which is the default; in any other, committed data may be lost or damage stay unseen.
 SAFE = {
     "fsync": True, "full_page_writes": True, "synchronous_commit": True,
@@ -60,7 +63,8 @@ def context(name: str, facts: Facts) -> str:
     return UNKNOWN if "." in name or facts.live.contexts is not None else "sighup"
 
 
-def _shown(changed: Mapping[str, tuple[str | None, str | None]], names: Sequence[str]) -> list[str]:
+def shown(changed: Mapping[str, tuple[str | None, str | None]], names: Sequence[str]) -> list[str]:
+    """Return settings as text, each with both values."""
     return [f"{name}: {_value(changed[name][0])} -> {_value(changed[name][1])}" for name in names]
 
 
@@ -68,40 +72,58 @@ def _value(value: str | None) -> str:
     return "its default" if value is None else value or "empty"
 
 
-def _less_durable(step: Step, _: Facts) -> Iterator[Seen]:
+def _less_durable(step: Step, facts: Facts) -> Iterator[Seen]:
     changed = settings(step)
     given_up = [
         name for name, safe in SAFE.items()
         if name in changed and _kept(changed[name][0], safe=safe) and not _kept(changed[name][1], safe=safe)
     ]  # fmt: skip
-    before, after = changed.get("synchronous_standby_names", (None, None))
-    given_up += ["synchronous_standby_names"] * bool(before and not after)
+    before, after = changed.get(WAITS, (None, None))
+    given_up += [WAITS] * bool(before and not after)
+    given_up += ["synchronous_commit"] * (_waits(facts) and _sooner(*changed.get("synchronous_commit", ("on", "on"))))
     if step.new and given_up:
-        yield Seen("what PostgreSQL has confirmed may be lost or damaged", _shown(changed, given_up))
+        yield Seen("what PostgreSQL has confirmed may be lost or damaged", shown(changed, given_up))
 
 
 def _kept(value: str | None, *, safe: bool) -> bool:
     return value is None or switched(value) in (safe, None)
 
 
+def _waits(facts: Facts) -> bool:
+    """Return whether commits may wait for the archive until now: the engine shows no server that does not change."""
+    known = [step.old.get("settings") or {} for step in facts.digest.steps if step.type == POSTGRES]
+    return not known or any(each.get(WAITS) for each in known)
+
+
+def _sooner(before: str | None, after: str | None) -> bool:
+    """Return whether a commit is confirmed before the archive has it, and was not until now. Off is any server's."""
+    was, is_now = _confirmed(before), _confirmed(after)
+    return is_now != "off" and {was, is_now} <= {*COMMITS} and COMMITS.index(is_now) < COMMITS.index(was)
+
+
+def _confirmed(value: str | None) -> str:
+    text = "on" if value is None else value.strip().lower()
+    return {True: "on", False: "off", None: text.replace("remote_apply", "on")}[switched(text)]
+
+
 def _restart(step: Step, facts: Facts) -> Iterator[Seen]:
     names = _with_context(step, facts, TAKEN_AT_A_START)
     if names:
-        yield Seen(f"PostgreSQL takes {', '.join(names)} at a start only", _shown(settings(step), names))
+        yield Seen(f"PostgreSQL takes {', '.join(names)} at a start only", shown(settings(step), names))
 
 
 def _unknown(step: Step, facts: Facts) -> Iterator[Seen]:
     names = _with_context(step, facts, UNKNOWN)
     if names:
         what = f"whether PostgreSQL takes {', '.join(names)} while it runs is not known without the server"
-        yield Seen(what, _shown(settings(step), names))
+        yield Seen(what, shown(settings(step), names))
 
 
 def _reload(step: Step, facts: Facts) -> Iterator[Seen]:
     changed = settings(step)
     names = [name for name in _running(step, facts) if context(name, facts) not in (TAKEN_AT_A_START, UNKNOWN)]
     if names:
-        yield Seen("PostgreSQL takes them while it runs", _shown(changed, names))
+        yield Seen("PostgreSQL takes them while it runs", shown(changed, names))
 
 
 def _with_context(step: Step, facts: Facts, wanted: str) -> list[str]:
@@ -117,7 +139,7 @@ def _at_its_start(step: Step, facts: Facts) -> Iterator[Seen]:
     server = contract.POSTGRES if step.type == POSTGRES else contract.REDIS
     changed = settings(step)
     if step.kind == UPDATE and changed and facts.renewed(server):
-        yield Seen("the new container starts with them", _shown(changed, list(changed)))
+        yield Seen("the new container starts with them", shown(changed, list(changed)))
 
 
 def _administrator(step: Step, _: Facts) -> Iterator[Seen]:
@@ -165,14 +187,23 @@ def _plain(inputs: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
 def _redis_reload(step: Step, facts: Facts) -> Iterator[Seen]:
     changed = settings(step)
     if step.kind == UPDATE and changed and not facts.renewed(contract.REDIS):
-        yield Seen("Redis takes them while it runs", _shown(changed, list(changed)))
+        yield Seen("Redis takes them while it runs", shown(changed, list(changed)))
+
+
+def closes(step: Step) -> bool:
+    """Return whether a step has Redis refuse who comes without a password."""
+    return step.type == USERS and step.kind == UPDATE and bool(step.old.get("open")) and not step.new.get("open")
+
+
+def _closed(step: Step, _: Facts) -> Iterator[Seen]:
+    if closes(step):
+        yield Seen("who is connected without a password is cut off; with one, an application reaches its prefix only")
 
 
 def _users(step: Step, _: Facts) -> Iterator[Seen]:
     if step.kind == UPDATE and step.old.get("open") != step.new.get("open"):
-        yield Seen(
-            "closed to who comes without a password" if step.old.get("open") else "open to everybody on the network"
-        )
+        if step.new.get("open"):
+            yield Seen("open to everybody on the network")
     elif step.kind in (UPDATE, REPLACE) and not _only_its_container(step):
         yield Seen("users whose rules change are disconnected once")
 
@@ -187,44 +218,12 @@ def _only_its_container(step: Step) -> bool:
     return bool(step.changed) and {*step.changed} <= {"container", "containerId", "image", "configDirectory"}
 
 
-def _application_removed(step: Step, _: Facts) -> Iterator[Seen]:
-    if step.kind in (DELETE, REPLACE):
-        database, role = step.old.get("database", "?"), step.old.get("role", "?")
-        yield Seen(f"database {database} and role {role} belong to no application any more; its user of Redis goes")
-
-
-def _application_renamed(step: Step, _: Facts) -> Iterator[Seen]:
-    names = [name for name in ("database", "role") if step.kind == UPDATE and step.old.get(name) != step.new.get(name)]
-    if names:
-        yield Seen(
-            "the data stays behind under the old name", [f"{n}: {step.old.get(n)} -> {step.new.get(n)}" for n in names]
-        )
-
-
-def _application_created(step: Step, _: Facts) -> Iterator[Seen]:
-    if step.kind == CREATE:
-        yield Seen(f"role {step.new.get('role')}, database {step.new.get('database')}, a user of Redis")
-
-
-def _application_changed(step: Step, _: Facts) -> Iterator[Seen]:
-    if step.kind == UPDATE:
-        named = [name for name in step.changed if name not in ("database", "role")]
-        yield Seen("in force from its next connection on", [_compared(step, name) for name in named])
-
-
-def _compared(step: Step, name: str) -> str:
-    before, after = step.old.get(name), step.new.get(name)
-    if name == "settings":
-        changed = settings(step)
-        return ", ".join(_shown(changed, list(changed)))
-    return name if "assword" in name and name != "passwordVersion" else f"{name}: {before} -> {after}"
-
-
 SERVER_RULES = (
     Rule("less-durable", RISK, (POSTGRES, APPLICATION),
          "`fsync`, `full_page_writes` or `synchronous_commit` is turned off, `zero_damaged_pages`,"
          " `ignore_checksum_failure` or `ignore_invalid_pages` on, for the server or for an application's role. Commits"
-         " wait for the archive no more (`archive.synchronous`).",
+         " wait for the archive no more (`archive.synchronous`), or with `synchronous_commit` at `local` or"
+         " `remote_write` not until it has them; where a preview does not show the server, it is taken to wait.",
          _less_durable),
     Rule("postgres-restart", RESTART, (POSTGRES,),
          "A setting whose `context` in pg_settings is `postmaster`, such as `max_connections`, or `shared_buffers`,"
@@ -241,9 +240,11 @@ SERVER_RULES = (
     Rule("redis-reload", RELOAD, (REDIS,),
          "Every setting of Redis: `CONFIG SET`, then its file. Less memory, or another `evictionPolicy`, lets it remove"
          " keys once it is full.", _redis_reload),
+    Rule("redis-closed", RELOAD, (USERS,),
+         "`redis.access` goes from `open` to `password`: connections without a password break, and whoever has none is"
+         " refused from then on, the applications that are not declared among them.", _closed, cuts_off=True),
     Rule("redis-users", RELOAD, (USERS,),
-         "Who may do what in Redis. From `open` to `password`, applications without their password are refused.",
-         _users),
+         "Who may do what in Redis; a user whose rules change is disconnected once.", _users),
     Rule("certificate-taken", RELOAD, (POSTGRES, REDIS),
          "Another certificate: a renewed or a given one, or the file was changed by hand.", _certificate),
     Rule("starts-with-them", NOTHING, (POSTGRES, REDIS),
@@ -252,14 +253,4 @@ SERVER_RULES = (
          "The update proves that the server answers; nothing in it changes.", _again),
     Rule("users-made", NOTHING, (USERS,), "Redis' users are loaded for the first time, or again into a new container.",
          _users_again),
-    Rule("application-removed", RISK, (APPLICATION,),
-         "An application is declared no more. The stack drops neither database nor role, `dbserver drop` does; but"
-         " nothing keeps them any more, and with `redis.access: password` its user of Redis goes at once.",
-         _application_removed),
-    Rule("application-renamed", RISK, (APPLICATION,),
-         "An application's `database` or `role` is another one. The program refuses it too.", _application_renamed),
-    Rule("application-changed", RELOAD, (APPLICATION,),
-         "Pool size, extensions, settings or password of an application.", _application_changed),
-    Rule("application-created", NOTHING, (APPLICATION,),
-         "A role and a database are made, or taken over.", _application_created),
 )  # fmt: skip

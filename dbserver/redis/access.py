@@ -12,11 +12,11 @@ ADMIN_FILE = "admin-password"
 ACL_FILE = "users.acl"
 
 # Commands that read the whole keyspace, tell of others, or act on all: no key pattern fences them.
-UNFENCED = ("keys", "scan", "randomkey", "dbsize", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
+UNFENCED = ("keys", "scan", "randomkey", "pubsub", "swapdb", "flushall", "flushdb", "move", "client",
             "function", "script", "sort", "sort_ro", "memory|stats", "memory|doctor",
             "memory|malloc-stats")  # fmt: skip
-# Of those, what client libraries need at every connection.
-NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists")
+# Of those, what client libraries need at every connection. INFO tells numbers of the whole server, and no key.
+NEEDED = ("client|setname", "client|getname", "client|setinfo", "client|id", "script|load", "script|exists", "info")
 # A server refuses all rules for one word that it does not know: these are left out where it does not. Redis has the
 # command since 7.2; modules answer from indexes over everybody's keys.
 SINCE_LATELY = ("client|setinfo",)
@@ -33,17 +33,16 @@ class Tenant:
     scan: bool = False
 
 
-def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
+def rules(admin: str, password: str, tenants: Sequence[Tenant] | None, known: Sequence[str] = ()) -> str:
     """Return the ACL file: without tenants everybody may do everything, as in the integration document.
 
-    `hashes` are the SHA-256 of the administrator's passwords: the local one,
-    which operations use, and the declared one. `known` are the categories and
-    the commands for connections that the server has. With tenants, who comes
-    without a password may only PING: health checks and deployment scripts ask
-    `redis-cli ping` and expect PONG.
+    `password` is the SHA-256 of the administrator's: the local one alone, for
+    Redis' users have no addresses, and it never leaves the host. `known` are
+    the categories and the commands for connections that the server has. With
+    tenants, who comes without a password may only PING: health checks and
+    deployment scripts ask `redis-cli ping` and expect PONG.
     """
-    passwords = " ".join(f"#{each}" for each in hashes)
-    lines = [f"user {admin} on sanitize-payload {passwords} ~* &* +@all"]
+    lines = [f"user {admin} on sanitize-payload #{password} ~* &* +@all"]
     if tenants is None:
         lines.append("user default on nopass sanitize-payload ~* &* +@all")
     else:
@@ -52,9 +51,14 @@ def rules(admin: str, hashes: Sequence[str], tenants: Sequence[Tenant] | None, k
     return "\n".join(lines) + "\n"
 
 
-def hashed(password: str) -> str:
-    """Return a password's SHA-256, as ACL rules hold it."""
-    return hashlib.sha256(password.encode()).hexdigest()
+def fence() -> str:
+    """Return what identifies these rules, whoever the tenants are: with other ones all tenants' are loaded again."""
+    return hashed(rules("", "", [Tenant("", "", "", scan=True)], (*SINCE_LATELY, *MODULE_CATEGORIES)))
+
+
+def hashed(text: str) -> str:
+    """Return the SHA-256 of a text: of a password, as ACL rules hold it."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _tenant(tenant: Tenant, known: Sequence[str]) -> str:

@@ -211,6 +211,13 @@ def apply_rules(server: Server, before: str, rules: str, directory: str, image: 
     return _identity(loaded.stdout.removeprefix("OK\n"))
 
 
+def is_open(server: Server) -> bool:
+    """Return whether everybody may do everything without a password."""
+    rules = server.command("ACL", "LIST").splitlines()
+    default = next((rule.split() for rule in rules if rule.startswith("user default ")), [])
+    return "nopass" in default and "+@all" in default
+
+
 def loaded_rules(server: Server) -> str:
     """Return what identifies the rules in force."""
     return _identity(server.command("ACL", "LIST"))

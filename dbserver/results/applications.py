@@ -1,11 +1,14 @@
 """What the verbs on applications return."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """One application as the server has it. `size_bytes` is its database's size on disk."""
+    """One application as the server has it. `size_bytes` is its database's size on disk.
+
+    `extensions` are those in its database, None where that lets nobody in.
+    """
 
     name: str
     database: str
@@ -17,11 +20,7 @@ class ApplicationInfo:
     connection_limit: int
     redis_prefix: str
     redis_database: int
-    extensions: tuple[str, ...] = ()
-
-    def with_extensions(self, extensions: tuple[str, ...]) -> "ApplicationInfo":
-        """Return the same with what is installed in its database."""
-        return replace(self, extensions=extensions)
+    extensions: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)

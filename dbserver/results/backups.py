@@ -118,7 +118,8 @@ class Loss:
 class Restored:
     """A database restored. `kept` is the name of the one before, `away_seconds` how long its clients got no answer.
 
-    `losses` are what the replaced database holds and the backup did not.
+    `losses` are what the replaced database holds and the backup did not. `unknown` is why nobody can tell: one of its
+    tables cannot be read.
     """
 
     stack: str
@@ -130,6 +131,7 @@ class Restored:
     seconds: float
     rows: int
     losses: tuple[Loss, ...]
+    unknown: str = ""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ class ServerStatus:
 class LastBackup:
     """The newest backup of a subject; an application without one has the age None.
 
-    `verified` and `drilled` are when, or empty; `fault` is why the last drill of it failed.
+    `started`, `verified` and `drilled` are when, or empty; `damaged` is what the last look at it found, `fault` why
+    the last drill of it failed.
     """
 
     subject: str
@@ -131,6 +132,8 @@ class LastBackup:
     verified: str = ""
     drilled: str = ""
     fault: str = ""
+    damaged: bool = False
+    started: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,9 @@ class Status:
 
     @property
     def well(self) -> bool:
-        """True where every server is well, no scheduled backup or copy is missing, and the archive gets the log."""
+        """True where every server is well, no scheduled backup or copy is missing, and the archive gets the log.
+
+        A newest backup that is known to be damaged is one that is missing.
+        """
         others = [each.well for each in (self.schedule, self.archive, self.offsite) if each]
-        return all([*(server.well for server in self.servers), *others])
+        return all([*(server.well for server in self.servers), *(not each.damaged for each in self.backups), *others])

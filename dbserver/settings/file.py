@@ -1,7 +1,7 @@
 """A stack's configuration file, judged as the program judges it, where no engine reads it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dbserver import contract
@@ -31,9 +31,9 @@ def parsed(key: str, text: str) -> Any:
         return text
 
 
-def refuse_faults(name: str, content: Any) -> None:
-    """Raise UsageError with every fault of a file's content: what is mistyped counts as never declared."""
-    found = faults(content)
+def refuse_faults(name: str, content: Any, more: Sequence[str] = ()) -> None:
+    """Raise UsageError with every fault of a file's content, and `more`: what is mistyped counts as never declared."""
+    found = [*more, *faults(content)]
     if found:
         raise UsageError(f"{name}: {contract.FAULTY}\n  " + "\n  ".join(found), HINT)
 

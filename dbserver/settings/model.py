@@ -170,6 +170,8 @@ def _judged(values: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
     except ValidationError as invalid:
         return None, [_fault(error) for error in invalid.errors(include_input=False)] + found
     found += settings.redis.setting_faults
+    if settings.archive.enabled:
+        found += [f"postgres.settings.{fault}" for fault in archive.faults(settings.postgres.settings)]
     return settings, found + application_faults(
         settings.applications,
         admin=settings.postgres.admin_user,

@@ -1,5 +1,6 @@
 """What goes wrong with a restore: the live database stays the whole old one, open to everybody, and it is said."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -124,9 +125,54 @@ def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Sta
         assert client.returncode != 0
 
 
+def test_a_live_table_that_cannot_be_read_is_what_a_restore_is_for(shop: Stack, backup: str) -> None:
+    as_role(shop, "CREATE TABLE damaged AS SELECT 1 AS n")
+    path = as_role(shop, "SELECT pg_relation_filepath('damaged')")
+    shop.sql("CHECKPOINT")
+    (shop.data / "postgres" / path).unlink()
+    told = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    assert "the live rows cannot be counted: " in told.err
+    assert "could not open file" in json.loads(told.out)["unknown"]
+    forget_kept(shop)
+
+
+@pytest.mark.full
+def test_a_live_table_that_somebody_holds_locked_is_no_obstacle(shop: Stack, backup: str) -> None:
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("BEGIN; LOCK TABLE item;\n\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    done = shop.script("restore-database.sh", "shop", backup, "--confirm", "shop", "--format", "json").ok()
+    client.communicate(timeout=60)
+    assert "lock timeout" in done.err
+    assert json.loads(done.out)["unknown"] == ""
+
+
 def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backup: str) -> None:
     as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
     refused(shop, backup, 5, "prepared transaction 'half-done'")
+    as_role(shop, "ROLLBACK PREPARED 'half-done'")
+
+
+def test_a_rollback_that_a_prepared_transaction_stands_in_the_way_of_cuts_nobody_off(shop: Stack, backup: str) -> None:
+    restored(shop, backup)
+    as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
+    argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write("\\echo in\n")
+    client.stdin.flush()
+    assert client.stdout.readline() == "in\n"
+    before = oid(shop)
+    done = shop.script("dbserver", "rollback", "shop", "--confirm", "shop")
+    assert (done.code, "prepared transaction 'half-done'" in done.err) == (5, True), done.text
+    assert oid(shop) == before
+    told, _ = client.communicate("SELECT 'still here';\n", timeout=60)
+    assert (client.returncode, told) == (0, "still here\n")
     as_role(shop, "ROLLBACK PREPARED 'half-done'")
 
 
@@ -134,6 +180,16 @@ def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) 
     shop.sql("SELECT pg_create_logical_replication_slot('feed', 'pgoutput')", "shop")
     refused(shop, backup, 5, "logical replication slot feed")
     shop.sql("SELECT pg_drop_replication_slot('feed')", "shop")
+
+
+def test_a_subscription_is_named_and_refused_and_of_a_backup_not_brought_back(shop: Stack) -> None:
+    shop.sql("CREATE SUBSCRIPTION feed CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false)", "shop")
+    made = backed_up(shop)
+    refused(shop, made, 5, "subscription feed")
+    shop.script("dbserver", "drill", "shop").ok()
+    shop.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE); DROP SUBSCRIPTION feed", "shop")
+    restored(shop, made)
+    assert shop.sql("SELECT count(*) FROM pg_subscription") == "0"
 
 
 def test_fault_24_an_extension_that_the_server_lacks_is_named_and_refused(shop: Stack, backup: str) -> None:

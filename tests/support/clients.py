@@ -41,13 +41,10 @@ class Clients:
         script = 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password) exec redis-cli --user dbadmin -e "$@"'
         return run("docker", "exec", self.redis, "sh", "-c", script, "sh", *arguments).ok().out.strip()
 
-    def password_works(self, password: str) -> bool:
-        """Log in over the published port's path: TCP, with the password, from inside the container."""
-        tried = run(
-            "docker", "exec", "-i", self.postgres, "sh", "-c",
-            "read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtq -h 127.0.0.1 -U dbadmin -d dbadmin -c 'SELECT 1'",
-            stdin=password + "\n",
-        )  # fmt: skip
+    def password_works(self, password: str, role: str = "dbadmin") -> bool:
+        """Log in over the published port's path: TCP, with the password, from inside the container, to its database."""
+        script = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtq -h 127.0.0.1 -U "$0" -d "$0" -c "SELECT 1"'
+        tried = run("docker", "exec", "-i", self.postgres, "sh", "-c", script, role, stdin=password + "\n")
         return tried.code == 0
 
     # On the network ---------------------------------------------------------

@@ -20,14 +20,13 @@ from tests.support.stack import Stack
 from tests.support.tenants import OLDER
 
 ADMIN = "dbadmin"
-ADMIN_PASSWORD = "of the tests' administrator"
 # Enough for the applications of any module with two colours, far below what the memory bears.
 ROOMY = {"maxConnections": 150}
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "open": {"postgres": ROOMY},
-    "password": {"postgres": ROOMY, "redis": {"access": "password"}, "adminPassword": ADMIN_PASSWORD},
-    "older": {"postgres": ROOMY, "redis": {"access": "password", "image": OLDER}, "adminPassword": ADMIN_PASSWORD},
+    "password": {"postgres": ROOMY, "redis": {"access": "password"}},
+    "older": {"postgres": ROOMY, "redis": {"access": "password", "image": OLDER}},
 }
 DATABASES = "SELECT datname FROM pg_database WHERE NOT datistemplate OR datname !~ '^template'"
 TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'dbserver'"
@@ -57,7 +56,7 @@ class Lent(Stack):
         for entry in map(with_password, entries):
             self.declare(entry)
             settings = Settings.model_validate(entry)
-            made = ApplicationProvider().create(properties(settings, self.postgres, ADMIN)).outs or {}
+            made = ApplicationProvider().create(self.wanted(settings)).outs or {}
             assert not made["drift"], made["drift"]
             password = made["redis_password"] if self.fenced else None
             hosts = {"postgres": self.postgres, "redis": self.redis}
@@ -71,9 +70,14 @@ class Lent(Stack):
     def change(self, entry: dict[str, Any]) -> list[str]:
         """Change an application as an update does; return what could not be done, in PostgreSQL's words."""
         settings = Settings.model_validate(with_password(entry))
-        wanted = properties(settings, self.postgres, ADMIN)
-        self.made[settings.name] = ApplicationProvider().update("", self.made[settings.name], wanted).outs or {}
+        before, wanted = self.made[settings.name], self.wanted(settings)
+        self.made[settings.name] = ApplicationProvider().update("", before, wanted).outs or {}
         return list(self.made[settings.name]["drift"])
+
+    def wanted(self, entry: Settings) -> dict[str, Any]:
+        """Return what the engine gives the provider for an application."""
+        image = self.inspect(self.postgres)["Config"]["Image"]
+        return properties(entry, self.postgres, ADMIN, image, str(self.data))
 
     @property
     def fenced(self) -> bool:
@@ -87,7 +91,7 @@ class Lent(Stack):
     def _let_in(self) -> None:
         if self.fenced:
             RedisUsersProvider().converge({
-                "container": self.redis, "adminUser": ADMIN, "adminPassword": ADMIN_PASSWORD, "open": False,
+                "container": self.redis, "adminUser": ADMIN, "open": False,
                 "tenants": self.tenants, "configDirectory": str(self.data / "config" / "redis"),
                 "image": self.inspect(self.redis)["Config"]["Image"],
             })  # fmt: skip

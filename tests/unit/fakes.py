@@ -215,12 +215,21 @@ def connected(programs: Programs, *rows: dict[str, Any], redis: Sequence[tuple[s
 
 
 def restrictions(plan: ContainerPlan) -> dict[str, Any]:
-    """Return what Docker shows of what a container as planned may not."""
+    """Return what Docker shows of how a container as planned is bounded."""
     return {
         "PidsLimit": PROCESSES, "CapAdd": list(plan.privileges.capabilities), "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"], "ReadonlyRootfs": True, "Tmpfs": dict(plan.privileges.temporary),
-        "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}],
+        "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}], "Sysctls": dict(plan.sysctls), "MemorySwap": plan.memory,
+        "ShmSize": 1024**3, "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
     }  # fmt: skip
+
+
+def mounted(plan: ContainerPlan) -> list[dict[str, Any]]:
+    """Return the mounts of a container as planned as Docker shows them."""
+    return [
+        {"Source": source, "Destination": target, "RW": not plan.read_only(target)}
+        for target, source in plan.mounts.items()
+    ]
 
 
 def as_planned(plan: ContainerPlan, stack: str = "unit", identity: str = IDENTITY) -> dict[str, Any]:
@@ -241,14 +250,14 @@ def as_planned(plan: ContainerPlan, stack: str = "unit", identity: str = IDENTIT
     return {
         **entry,
         "Image": identity,
-        "Mounts": [{"Source": source, "Destination": inner} for inner, source in plan.mounts.items()],
+        "Mounts": mounted(plan),
         "HostConfig": {
             "Memory": plan.memory, "RestartPolicy": {"Name": "always"}, **restrictions(plan),
             "PortBindings": {inner: [{"HostIp": "127.0.0.1", "HostPort": str(plan.port)}]},
         },
         "Config": {
             "Image": plan.image, "Env": ["PATH=/bin", *plan.environment], "Labels": labels,
-            "Cmd": list(plan.command), "Healthcheck": check,
+            "Cmd": list(plan.command), "Healthcheck": check, "StopTimeout": 60,
         },
         "NetworkSettings": {"Networks": {plan.network: {"Aliases": [plan.name, plan.server]}}},
     }  # fmt: skip

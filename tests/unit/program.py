@@ -5,7 +5,7 @@ import contextvars
 import functools
 import json
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from dbserver.docker.images import Image
 from dbserver.settings.model import Settings
-from infra import identity, preflight
+from infra import identity, preflight, standing
 from infra.plans import archive_plan, container_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,13 +46,22 @@ class Registered:
 
 @dataclass
 class Program:
-    """What one run of __main__.py registered, by resource name, and its exports with the marks of secrets."""
+    """What one run of __main__.py registered, by resource name, and its exports with the marks of secrets.
+
+    `made` are those that the engine has answered for, `before_the_end` those of them when the servers were looked at.
+    """
 
     resources: dict[str, Registered] = field(default_factory=dict)
     exports: dict[str, Any] = field(default_factory=dict)
     hooks: dict[str, Any] = field(default_factory=dict)
     fault: BaseException | None = None
     drift: Mapping[str, list[str]] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    before_the_end: set[str] = field(default_factory=set)
+
+    def ended(self, gone: Sequence[str]) -> list[str]:
+        self.before_the_end |= self.made
+        return list(gone)
 
     def types(self) -> dict[str, str]:
         return {name: registered.request.type for name, registered in self.resources.items()}
@@ -90,6 +99,7 @@ class _Outputs(mocks.Mocks):
             "expires": "end-of-the-mock",
             "authority": "authority-of-the-mock",
         }
+        self.program.made.add(args.name)
         known = {name: value for name, value in args.inputs.items() if value is not None}
         drift = {"drift": self.program.drift[args.name]} if args.name in self.program.drift else {}
         return f"{args.name}-id", {**answered, **known, **drift}
@@ -131,10 +141,12 @@ def run(
     *,
     drift: Mapping[str, list[str]] | None = None,
     preview: bool = False,
+    gone: Sequence[str] = (),
 ) -> Program:
     """Run __main__.py as the engine's language host does; a fault is kept in the result.
 
-    `drift` is what the servers answer for resources that could not be finished.
+    `drift` is what the servers answer for resources that could not be finished, `gone` what is found at
+    the end of the servers.
     """
     program = Program(drift=drift or {})
     values = {f"db-server:{key}": _as_text(value) for key, value in configuration.items()}
@@ -143,6 +155,8 @@ def run(
         patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(SECRETS))
         patch.setattr(preflight, "examine", examine or host_that_fits)
         patch.setattr(identity, "remember", lambda *_: None)
+        patch.setattr(standing, "faults", lambda _: program.ended(gone))
+        patch.setattr(standing, "foretell", lambda *_: None)
         contextvars.copy_context().run(_run, program, values, preview)
     return program
 

@@ -79,7 +79,7 @@ def output_keys() -> Iterator[str]:
     """Yield every output by its path."""
     anything = cast("Any", SimpleNamespace(id="", name="", image=None, identity="", version=""))
     server = cast("Any", SimpleNamespace(container=anything, image=anything, server=anything))
-    variables = environment(Application("", "", "", 1, 1), dict.fromkeys(SERVERS, ""), "", None)
+    variables = environment(Application("", "", "", 1, 1), dict.fromkeys(SERVERS, ""), "", "")
     known = cast("Any", {f"APP.{name}": value for name, value in variables.items()})
     settings, tls = Settings(tls=TlsSettings(address="10.0.0.5")), Tls(anything, "", "")
     for name, value in outputs(settings, Network("", []), server, server, anything, known, tls).items():

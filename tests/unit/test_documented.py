@@ -73,6 +73,8 @@ ELSEWHERE = {
     "exec /path/to/database-server/scripts/start-database-server.sh":
         "test_compose.py::test_the_hook_works_without_a_terminal_and_an_environment",
     "./scripts/dbserver offsite push --stack <stack>": OFFSITE,
+    "./scripts/dbserver backup <subject> --stack <stack>":
+        "test_keeping.py::test_a_newest_backup_that_was_found_damaged_is_told_until_another_one_is_made",
     "mv <file> <file>.before && ./scripts/start.sh --stack <stack>":
         "test_compose.py::test_somebody_else_s_file_is_refused_and_never_written_over",
     "mv docker-compose.yml docker-compose.yml.before":
@@ -115,6 +117,9 @@ NOWHERE = {
     """ exec redis-cli --user <admin> "$@"' sh""": "the beginning of the commands with <redis-cli>, which are run",
     "docker logs --tail 20 --follow <container>": "it ends with the server or the reader; without --follow it is run",
     "docker logs --tail 30 <archive>": "as of the other containers",
+    "subnet=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' <network>); sudo iptables -I DOCKER-USER"
+    " -d $subnet ! -s $subnet -p tcp -m multiport --dports 5432,6379 -m conntrack --ctdir ORIGINAL<unless> -j DROP":
+        "test_neighbours runs what doctor prints, on a Docker before 28",
 }  # fmt: skip
 
 TYPED = all_typed()

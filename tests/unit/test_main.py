@@ -17,6 +17,7 @@ from dbserver import certificates, contract
 from dbserver.docker.containers import daemon_error
 from dbserver.docker.privileges import PRIVILEGES
 from dbserver.postgres.settings import ENCRYPTED as PG_TLS
+from dbserver.redis.access import fence
 from dbserver.redis.settings import ENCRYPTED as REDIS_TLS
 from dbserver.settings import file
 from dbserver.settings.model import Settings
@@ -182,7 +183,8 @@ def test_the_application_of_the_dev_stack_is_declared_with_exactly_these_propert
         "container": "db-server-postgres", "adminUser": "dbadmin", "name": "crypto-ai-agent",
         "database": "crypto_ai_agent", "role": "crypto", "poolSize": 10, "instances": 1, "redisDatabase": 0,
         "redisPrefix": "crypto-ai-agent:", "extensions": ["pg_trgm"], "settings": {}, "givenPassword": "",
-        "passwordVersion": 1, "keepPassword": False, "drift": [],
+        "passwordVersion": 1, "keepPassword": False, "drift": [], "image": "postgres:17",
+        "passwordDirectory": "/data/db-server/config/passwords/crypto",
     }  # fmt: skip
 
 
@@ -218,6 +220,19 @@ def test_a_preview_shows_what_an_application_lacks_instead_of_ending() -> None:
     assert unfinished(preview=True).fault is None
 
 
+def test_an_update_after_which_a_server_is_not_there_ends_with_the_way_out_and_a_preview_does_not() -> None:
+    ended = run({}, gone=["container db-server-redis is not there"])
+    assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)
+    assert str(ended.fault) == (
+        "container db-server-redis is not there\nHINT: ./scripts/start.sh, or pulumi up --refresh"
+    )
+    assert run({}, gone=["container db-server-redis is not there"], preview=True).fault is None
+
+
+def test_the_servers_are_looked_at_when_every_container_is_made() -> None:
+    assert {"postgres", "redis", "archive"} <= run({"archive": {"enabled": True}}).before_the_end
+
+
 def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_secret() -> None:
     exported = crypto().exports["applications"]
     assert is_secret(exported)
@@ -232,6 +247,7 @@ def test_an_output_holds_exactly_the_variables_of_the_integration_document_as_a_
             "REDIS_URL": "redis://db-server-redis:6379/0",
             "REDIS_HOST": "db-server-redis",
             "REDIS_PORT": "6379",
+            "REDIS_PREFIX": "crypto-ai-agent:",
         }
     }
 
@@ -244,20 +260,22 @@ def test_without_applications_the_output_is_an_empty_secret() -> None:
 
 def test_with_access_by_password_an_application_comes_as_its_tenant() -> None:
     declared = declare(redis={"access": "password"}, applications=[{"name": "shop", "redisScan": True}])
-    url = opened(declared.exports["applications"])["shop"]["REDIS_URL"]
-    assert url == f"redis://shop:{REDIS_PASSWORD}@db-server-redis:6379/0"
+    known = opened(declared.exports["applications"])["shop"]
+    assert known["REDIS_URL"] == f"redis://shop:{REDIS_PASSWORD}@db-server-redis:6379/0"
+    assert (known["REDIS_USER"], known["REDIS_PASSWORD"], known["REDIS_PREFIX"]) == ("shop", REDIS_PASSWORD, "shop:")
     users = declared.resources["redis-users"]
     assert is_secret(users.raw["tenants"])
     assert users.inputs["tenants"] == [
         {"name": "shop", "prefix": "shop:", "password": REDIS_PASSWORD, "scan": True}
     ]  # fmt: skip
-    assert users.inputs["open"] is False
+    assert (users.inputs["open"], users.inputs["fence"]) == (False, fence())
 
 
 def test_where_redis_is_open_no_application_has_a_tenant_or_its_password() -> None:
     declared = crypto()
     assert declared.container("redis-users")["tenants"] == []
     assert declared.container("redis-users")["open"] is True
+    assert "fence" not in declared.container("redis-users"), "another version would load the same rules once more"
     assert REDIS_PASSWORD not in json.dumps(declared.exports)
 
 
@@ -310,6 +328,12 @@ def test_a_container_may_do_no_more_than_it_needs(server: str) -> None:
         {"adds": list(allowed.capabilities), "drops": ["ALL"]}, ["no-new-privileges:true"], True, allowed.temporary,
         [{"name": "core", "soft": 0, "hard": 0}],
     ]  # fmt: skip
+
+
+def test_redis_answers_nobody_beyond_the_host_unless_it_is_reached_from_outside() -> None:
+    declared = declare()
+    assert declared.container("redis")["sysctls"] == {"net.ipv4.ip_default_ttl": "1"}
+    assert "sysctls" not in declared.container("postgres")
 
 
 @each_server
@@ -591,10 +615,7 @@ def test_the_gate_of_a_server_runs_again_for_a_new_container(server: str) -> Non
 def test_the_password_stands_in_secret_properties_and_nowhere_else(configured: dict[str, Any], password: str) -> None:
     declared = declare(**configured)
     inputs = {name: registered.raw for name, registered in declared.resources.items()}
-    assert sorted(places(inputs, password)) == [
-        "postgres-server.adminPassword(secret)",
-        "redis-users.adminPassword(secret)",
-    ]
+    assert list(places(inputs, password)) == ["postgres-server.adminPassword(secret)"]
     assert list(places(declared.exports, password)) == ["adminPassword(secret)"]
 
 
@@ -609,7 +630,7 @@ def test_the_first_password_of_a_new_server_is_one_that_nobody_knows() -> None:
     [
         ("admin-password", ["value"]),
         ("postgres-server", ["adminPassword"]),
-        ("redis-users", ["adminPassword", "tenants"]),
+        ("redis-users", ["tenants"]),
         ("crypto", ["password", "redis_password", "givenPassword"]),
     ],
 )

@@ -73,6 +73,7 @@ def test_the_shipped_application_has_exactly_the_integration_documents_variables
         "REDIS_URL": f"redis://{town.redis}:6379/0",
         "REDIS_HOST": town.redis,
         "REDIS_PORT": "6379",
+        "REDIS_PREFIX": "crypto-ai-agent:",
     }
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", password)
     assert shut_out(town, {"crypto": password}, "crypto_ai_agent") == []
@@ -384,13 +385,33 @@ def test_many_applications(town: Stack, count: int) -> None:
 
 
 @pytest.mark.full
-def test_after_a_lost_state_start_says_for_each_role_how_to_go_on(stack: Stack) -> None:
+@pytest.mark.parametrize("what", ["a lost state", "destroy"])
+def test_generated_passwords_outlive(stack: Stack, what: str) -> None:
+    stack.configure(redis={"access": "password"})
+    stack.declare({"name": "shop", "poolSize": 1})
+    stack.start().ok()
+    before = stack.variables("shop")
+    if what == "destroy":
+        stack.pulumi("destroy", "--yes").ok()
+    else:
+        shutil.rmtree(stack.project / ".state" / ".pulumi")
+    stack.start().ok()
+    assert stack.variables("shop") == before
+    assert shut_out(stack, {"shop": before["DB_PASSWORD"]}) == []
+    told = stack.attempts([["redis-cli", "--no-auth-warning", "-u", before["REDIS_URL"], "PING"]], server="redis")
+    assert told[0].out == "PONG"
+    stack.assert_clean()
+
+
+@pytest.mark.full
+def test_after_a_lost_state_and_lost_passwords_start_says_for_each_role_how_to_go_on(stack: Stack) -> None:
     stack.declare({"name": "first", "poolSize": 1}, {"name": "second", "poolSize": 1}, {"name": "third", "poolSize": 1})
     stack.start().ok()
     before = stack.output("applications")
     stack.sql("CREATE TABLE kept AS SELECT 1 AS n", "first")
     ids, started = stack.ids()[1], stack.started_at(stack.redis)
     shutil.rmtree(stack.project / ".state" / ".pulumi")
+    shutil.rmtree(stack.data / "config" / "passwords")
     done = stack.start()
     assert done.code == 1, done.text
     for name in before:

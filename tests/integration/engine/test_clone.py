@@ -191,3 +191,11 @@ def test_a_passphrase_that_does_not_fit_is_told_with_the_variable_that_is_set(st
             "dbserver", "preview", env={**environment(stack.project), "PULUMI_STACK": stack.name, **variables}
         )
         assert name in one_line_and_its_way_out(done, 2)[1]
+
+
+def test_what_the_engine_writes_stays_out_of_the_committed_file_where_a_start_fails_too(stack: Stack) -> None:
+    stack.configure(network={"create": False})
+    committed = stack.file.read_bytes()
+    for done in (stack.start(), stack.start(), stack.script("dbserver", "preview")):
+        assert done.code == 5, done.text
+        assert stack.file.read_bytes() == committed

@@ -60,6 +60,8 @@ LOOKING = Session(
 ./scripts/dbserver env crypto-ai-agent
 (umask 077; ./scripts/dbserver env crypto-ai-agent > crypto-ai-agent.env)
 set -a; . ./crypto-ai-agent.env; set +a
+./scripts/dbserver env crypto-ai-agent --field DATABASE_URL
+./scripts/dbserver env crypto-ai-agent --for host
 ./scripts/dbserver env crypto-ai-agent --format json | jq -r .DATABASE_URL
 variables=$(./scripts/dbserver env crypto-ai-agent --format shell) || exit
 eval "$variables"

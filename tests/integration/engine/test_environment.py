@@ -25,7 +25,11 @@ NAMES = {
     "REDIS_URL",
     "REDIS_HOST",
     "REDIS_PORT",
+    "REDIS_USER",
+    "REDIS_PASSWORD",
+    "REDIS_PREFIX",
 }
+FORMS = ("shell", "docker")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def files(pipeline: Stack) -> Path:
     directory = pipeline.directory / "env"
     directory.mkdir()
     for name in PASSWORDS:
-        for form in ("dotenv", "shell"):
+        for form in (*FORMS, "dotenv") if name == "plain" else FORMS:
             printed = pipeline.script("dbserver", "env", name, "--format", form).ok()
             assert printed.err == ""
             (directory / f"{name}.{form}").write_text(printed.out)
@@ -57,37 +61,59 @@ def files(pipeline: Stack) -> Path:
 
 
 def test_psql_and_redis_cli_connect_with_what_env_printed(pipeline: Stack, files: Path) -> None:
-    """Sourced by a POSIX shell in a throwaway container; nothing in a password is run."""
-    into = ("-v", f"{files}:/env:ro")
+    """Sourced by a POSIX shell in throwaway containers, on the network and the host; nothing in a password is run."""
+    directory = files.parent / "sourced"
+    directory.mkdir()
+    for name in PASSWORDS:
+        for place in ("host", "network"):
+            printed = pipeline.script("dbserver", "env", name, "--format", "shell", "--for", place).ok()
+            (directory / f"{name}.{place}").write_text(printed.out)
+    into = ("-v", f"{directory}:/env:ro")
     ask = "psql -XAtq \"$DATABASE_URL\" -c 'SELECT current_user, current_database()' || echo REFUSED"
     parts = "export PGPASSWORD=$DB_PASSWORD; psql -XAtq -h $DB_HOST -p $DB_PORT -U $DB_USER -d $DB_NAME -c 'SELECT 1'"
-    loop = 'for file in /env/*; do ( echo "${file#/env/}"; set -a; . "$file"; set +a; %s ) 2>&1; done; ls /tmp/pwned'
-    postgres = pipeline.client(loop % f"{ask}; {parts}", *into).out
-    keys = 'redis-cli -e --no-auth-warning -u "$REDIS_URL" SET "$DB_NAME:k" v'
-    ping = 'redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" ping'
-    redis = pipeline.client(loop % f"{keys}; {ping}", *into, server="redis").out
-    both = [(name, form) for name in sorted(PASSWORDS) for form in ("dotenv", "shell")]
-    assert postgres == "".join(f"{name}.{form}\n{name}|{name}\n1\n" for name, form in both)
-    assert redis == "".join(f"{name}.{form}\nOK\nPONG\n" for name, form in both)
+    keys = 'redis-cli -e --no-auth-warning -u "$REDIS_URL" SET "${REDIS_PREFIX}k" v'
+    tenant = "REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h $REDIS_HOST -p $REDIS_PORT --user $REDIS_USER"
+    both = f'{keys}; {tenant} GET "${{REDIS_PREFIX}}k"; {tenant} ACL WHOAMI'
+    for place in ("host", "network"):
+        loop = f'for file in /env/*.{place}; do ( . "$file"; %s ) 2>&1; done; ls /tmp/pwned'
+        where = (*into, "--network", "host") if place == "host" else into
+        postgres = pipeline.client(loop % f"{ask}; {parts}", *where).out
+        assert postgres == "".join(f"{name}|{name}\n1\n" for name in sorted(PASSWORDS)), place
+        redis = pipeline.client(loop % both, *where, server="redis").out
+        assert redis == "".join(f"OK\nv\n{name}\n" for name in sorted(PASSWORDS)), place
 
 
 def test_a_sourced_password_is_the_given_one(pipeline: Stack, files: Path) -> None:
     for shell in ("sh", "bash"):
         for name, password in HOSTILE.items():
-            for form in ("dotenv", "shell"):
-                argv = [shell, "-c", 'set -a; . "$1"; printf %s "$DB_PASSWORD"', shell, str(files / f"{name}.{form}")]
-                assert run(*argv).ok().out == password, f"{shell} {form}"
+            argv = [shell, "-c", '. "$1"; printf %s "$DB_PASSWORD"', shell, str(files / f"{name}.shell")]
+            assert run(*argv).ok().out == password, shell
     assert not Path("/tmp/pwned").exists()
     assert pipeline.variables("quotes")["DB_PASSWORD"] == HOSTILE["quotes"]
 
 
-def test_dockers_env_file_takes_plain_values(pipeline: Stack, files: Path) -> None:
-    env = ("--env-file", str(files / "plain.dotenv"))
-    assert pipeline.client('psql -XAtq "$DATABASE_URL" -c "SELECT 1"', *env).ok().out == "1\n"
-    assert (
-        pipeline.client('redis-cli -u "$REDIS_URL" --no-auth-warning SET plain:k v', *env, server="redis").ok().out
-        == "OK\n"
-    )
+def test_a_password_that_no_dotenv_file_can_hold_is_refused_and_docker_takes_it_in_its_own_form(
+    pipeline: Stack, files: Path
+) -> None:
+    for name, password in HOSTILE.items():
+        refused = pipeline.script("dbserver", "env", name)
+        assert (refused.code, refused.out) == (2, ""), refused.text
+        assert "DB_PASSWORD" in refused.err
+        assert "--format shell" in refused.err
+        assert password not in refused.err
+        inside = pipeline.client('psql -XAtq "$DATABASE_URL" -c "SELECT 1"; printf %s "$DB_PASSWORD"',
+                                 "--env-file", str(files / f"{name}.docker"))  # fmt: skip
+        assert inside.ok().out == f"1\n{password}", name
+    assert (files / "plain.dotenv").read_text() == (files / "plain.docker").read_text()
+
+
+def test_one_value_is_printed_alone(pipeline: Stack) -> None:
+    known = pipeline.variables("quotes")
+    assert pipeline.script("dbserver", "env", "quotes", "--field", "DB_PASSWORD").ok().out == HOSTILE["quotes"] + "\n"
+    assert pipeline.script("dbserver", "env", "quotes", "--field", "REDIS_PASSWORD").ok().out[:-1] in known["REDIS_URL"]
+    unknown = pipeline.script("dbserver", "env", "quotes", "--field", "REDIS_PASSWROD")
+    assert (unknown.code, unknown.out) == (2, ""), unknown.text
+    assert all(name in unknown.err for name in NAMES)
 
 
 def test_json_and_the_output_hold_the_same_variables(pipeline: Stack) -> None:
@@ -106,7 +132,9 @@ def test_github_gets_a_file_and_masks(pipeline: Stack, tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     assert f"DB_PASSWORD={HOSTILE['quotes']}" in lines
     assert {line.partition("=")[0] for line in lines} == NAMES
-    assert done.ok().out.splitlines()[0] == f"::add-mask::{HOSTILE['quotes'].replace('%', '%25')}"
+    masked = [line.removeprefix("::add-mask::").replace("%25", "%") for line in done.ok().out.splitlines()]
+    known = pipeline.variables("quotes")
+    assert {known[name] for name in ("DB_PASSWORD", "REDIS_PASSWORD", "DATABASE_URL", "REDIS_URL")} < set(masked)
 
 
 def test_an_unknown_application_is_named_with_those_that_are_known(pipeline: Stack) -> None:

@@ -4,12 +4,15 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
 
 from dbserver.postgres.settings import RESTARTING
+from tests.support.archived import archiver
 from tests.support.commands import Ran, run
+from tests.support.ports import address
 from tests.support.stack import Stack
 from tests.unit.dbserver.preview.expected import DIRECTORY, EXPECTED, REFUSED
 
@@ -52,6 +55,11 @@ CHANGES: dict[str, Change] = {
     "application-rotated": lambda _: {"applications": [{**SHOP, "passwordVersion": 2}, CRYPTO]},
     "administrator-password": lambda _: {"adminPassword": "given by the operator"},
     "changed-by-hand": lambda _: {},
+    "application-prefix": lambda _: {"applications": [{**SHOP, "redisPrefix": "s:"}, CRYPTO]},
+    "application-other-keys": lambda _: {"applications": [{**SHOP, "redisDatabase": 3}, CRYPTO]},
+    "archive-begun": lambda stack: {"archive": archive(stack)},
+    "tls-begun": lambda _: {"tls": tls()},
+    "containers-gone": lambda _: {},
     "containers-removed-and-renamed": lambda stack: {
         "postgres": {"containerName": f"{stack.name}-other-postgres"},
         "redis": {"containerName": f"{stack.name}-other-redis"},
@@ -61,8 +69,24 @@ CHANGES: dict[str, Change] = {
     "container-name": lambda stack: {"postgres": {"containerName": f"{stack.name}-other-postgres"}},
     "application-renamed": lambda _: {"applications": [{**SHOP, "database": "other"}, CRYPTO]},
 }
+# Of the stack with an archive that commits wait for, and with TLS.
+ARMED: dict[str, Change] = {
+    "archive-ended": lambda _: {"archive": {"enabled": False}},
+    "archive-shorter": lambda _: {"archive": {"keep": "1h"}},
+    "archive-moved": lambda stack: {"archive": {"directory": f"{stack.data}/other-archive"}},
+    "archive-asynchronous": lambda _: {"archive": {"synchronous": False}},
+    "archive-not-waited-for": lambda _: {"postgres": {"settings": {"synchronous_commit": "local"}}},
+    "application-not-waiting": lambda _: {
+        "applications": [{**SHOP, "settings": {"synchronous_commit": "remote_write"}}, CRYPTO]
+    },
+    "archive-cannot": lambda _: {"postgres": {"settings": {"wal_level": "minimal"}}},
+    "tls-renamed": lambda _: {"tls": {"names": ["other.example.test"]}},
+    "tls-given-up": lambda _: {"tls": None},
+    "first": lambda _: {},
+}
 # These change something besides the configuration, which a start mends.
-OUTSIDE = ("postgres-image-same-tag", "changed-by-hand", "containers-removed-and-renamed")
+OUTSIDE = ("postgres-image-same-tag", "changed-by-hand", "containers-removed-and-renamed", "containers-gone", "first")
+REFRESHED = ("unchanged-refreshed", "changed-by-hand", "containers-gone")
 SHORT = ("settings-both", "network-given-up")
 
 
@@ -79,12 +103,31 @@ def town(shared: Stack) -> Iterator[Stack]:
     run("docker", "image", "rm", "-f", f"{shared.name}-image:17", f"{shared.name}-image:9")
 
 
+@pytest.fixture(scope="module")
+def armed(town: Stack) -> Iterator[Stack]:
+    """The town with an archive that commits wait for, reached from outside by TLS."""
+    with town.configured(archive=archive(town), tls=tls()):
+        town.start().ok()
+        yield town
+    town.start().ok()
+
+
+def archive(stack: Stack) -> dict[str, Any]:
+    return {"enabled": True, "containerName": archiver(stack), "keep": "2h", "synchronous": True}
+
+
+def tls() -> dict[str, Any]:
+    return {"address": address(), "names": ["db.example.test"]}
+
+
 def guard(stack: Stack, preview: str, *arguments: str) -> Ran:
     return stack.script("dbserver", "guard", "-", *arguments, stdin=preview)
 
 
 def costs(shown: Ran) -> dict[str, str]:
-    return {change["name"]: change["cost"] for change in json.loads(shown.out)["changes"]}
+    found = json.loads(shown.out)
+    # As in what is recorded: the stack itself is among the resources.
+    return {change["name"].replace(found["stack"], "recorded"): change["cost"] for change in found["changes"]}
 
 
 @pytest.mark.parametrize(
@@ -98,16 +141,39 @@ def test_a_preview_of_the_engine_is_judged(town: Stack, name: str) -> None:
             town.start().ok()
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", ARMED)
+def test_a_preview_of_a_stack_with_archive_and_tls_is_judged(armed: Stack, name: str) -> None:
+    try:
+        with without_state(armed) if name == "first" else nullcontext():
+            judge(armed, name)
+    finally:
+        if name in OUTSIDE:
+            armed.start().ok()
+
+
+@contextmanager
+def without_state(stack: Stack) -> Iterator[None]:
+    """Have the engine know nothing of what there is."""
+    kept = stack.pulumi("stack", "export").ok().out
+    found = json.loads(kept)
+    stack.pulumi("stack", "import", stdin=json.dumps({**found, "deployment": {**found["deployment"], "resources": []}}))
+    try:
+        yield
+    finally:
+        stack.pulumi("stack", "import", stdin=kept).ok()
+
+
 def judge(town: Stack, name: str) -> None:
     image = town.inspect(town.postgres)["Config"]["Image"]
     if name == "postgres-image-same-tag":
         town.build_image(image, f"FROM {image}\nLABEL changed=yes\n")
     if name == "changed-by-hand":
         by_hand(town)
-    if name == "containers-removed-and-renamed":
-        run("docker", "rm", "-f", "-v", town.postgres, town.redis).ok()
-    refresh = ["--refresh"] if name in ("unchanged-refreshed", "changed-by-hand") else []
-    with town.configured(**CHANGES[name](town)):
+    if name in ("containers-removed-and-renamed", "containers-gone", "first"):
+        run("docker", "rm", "-f", "-v", town.postgres, town.redis, *([archiver(town)] if name == "first" else [])).ok()
+    refresh = ["--refresh"] if name in REFRESHED else []
+    with town.configured(**(CHANGES | ARMED)[name](town)):
         preview = town.pulumi("preview", "--json", *refresh)
     if RECORDING:
         record(town, name, preview.out)
@@ -150,7 +216,7 @@ def record(stack: Stack, name: str, printed: str) -> None:
 
 
 def test_every_change_has_its_expectation() -> None:
-    assert set(CHANGES) == {*EXPECTED, *REFUSED}
+    assert {*CHANGES, *ARMED} == {*EXPECTED, *REFUSED}
 
 
 def test_the_running_server_tells_which_settings_take_a_restart(town: Stack) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dbserver import contract
+from dbserver.postgres.scram import matches
 from tests.support.commands import run
 from tests.support.stack import Stack
 
@@ -228,6 +230,40 @@ def test_an_update_ended_half_way_is_finished_by_start(stack: Stack, blow: signa
     keep_something(stack)
     assert_clean(stack)
     assert_kept(stack)
+
+
+def hold_the_registry(stack: Stack) -> "subprocess.Popen[str]":
+    """Let every update wait that has made a role and its database: the registry of applications comes after them."""
+    held = "BEGIN; LOCK TABLE dbserver.application IN SHARE MODE; SELECT pg_sleep(600)"
+    argv = ["docker", "exec", stack.postgres, "psql", "-XAtq", "-U", "dbadmin", "-d", "dbadmin", "-c", held]
+    holding = stack.popen(*argv)
+    locked = "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND relation = 'dbserver.application'::regclass"
+    stack.until(lambda: stack.sql(locked) == "1", what="the lock")
+    return holding
+
+
+def end_all_sessions(stack: Stack) -> None:
+    others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    stack.sql(f"SELECT pg_terminate_backend(pid) {others}")
+    stack.until(lambda: stack.sql(f"SELECT count(*) {others}") == "0", what="the end of the killed update's sessions")
+
+
+@pytest.mark.full
+def test_a_kill_just_after_a_role_was_made_loses_no_password(running: Stack) -> None:
+    holding = hold_the_registry(running)
+    running.declare({"name": "killed", "poolSize": 1})
+    process = running.popen(str(running.project / "scripts" / "start.sh"))
+    found = "SELECT rolpassword FROM pg_authid WHERE rolname = 'killed'"
+    running.until(lambda: running.sql(found), what="the role")
+    assert running.blow(process, signal.SIGKILL) != 0
+    end_all_sessions(running)
+    holding.communicate(timeout=120)
+    verifier = running.sql(found)
+    running.start().ok()
+    password = running.variables("killed")["DB_PASSWORD"]
+    assert matches(verifier, password)
+    assert running.password_works(password, "killed")
+    assert_clean(running)
 
 
 @pytest.mark.full

@@ -10,28 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from dbserver import certificates, contract
 from tests.support.commands import Ran
+from tests.support.ports import address
 from tests.support.stack import Stack
 
 NAME, OTHER = "db.example.test", "other.example.test"
 KEY = "PRIVATE KEY"
-DOCKERS_OWN = ("docker", "br-", "veth", "lo")
-
-
-def address() -> str:
-    """Return an address of this machine by which others reach it."""
-    found = [
-        each.address
-        for interface, several in psutil.net_if_addrs().items()
-        for each in several
-        if each.family == socket.AF_INET and not interface.startswith(DOCKERS_OWN)
-    ]
-    assert found, "this machine has no address but the loopback's"
-    return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +118,16 @@ def test_who_arrives_without_docker_s_proxy_needs_tls_too(secured: Stack) -> Non
     for refused in (clear, administrator, here_clear, boss):
         assert_refused(refused, "rejects connection")
     assert secured.password_works(password), "the administrator comes in from inside the container"
+
+
+def test_what_env_prints_for_the_host_encrypts_there(secured: Stack) -> None:
+    url = secured.script("dbserver", "env", "shop", "--for", "host", "--field", "DATABASE_URL").ok().out.strip()
+    assert url.endswith("?sslmode=require")
+    ask = ["psql", "-XAtq", url, "-c", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"]
+    assert secured.attempts([ask], "--network", "host")[0].ok().out == "t"
+    redis = secured.script("dbserver", "env", "shop", "--for", "host", "--field", "REDIS_URL").ok().out.strip()
+    asked = ["redis-cli", "--no-auth-warning", "-u", redis, "PING"]
+    assert secured.attempts([asked], "--network", "host", server="redis")[0].ok().out == "PONG"
 
 
 def test_the_network_of_the_applications_is_as_it_was(secured: Stack) -> None:

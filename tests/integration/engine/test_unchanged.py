@@ -140,8 +140,8 @@ DIFFERENCES = {
         "ALTER DATABASE shop ALLOW_CONNECTIONS false", "ALTER DATABASE shop ALLOW_CONNECTIONS true", DATABASES
     ),
     "the registry": sql(
-        "UPDATE dbserver.application SET pool_size = 3 WHERE name = 'shop'",
-        "UPDATE dbserver.application SET pool_size = 2 WHERE name = 'shop'",
+        "UPDATE dbserver.application SET entry = entry || '{\"pool_size\": 3}' WHERE name = 'shop'",
+        "UPDATE dbserver.application SET entry = entry || '{\"pool_size\": 2}' WHERE name = 'shop'",
         "the registry of applications",
     ),
     "a setting of Redis": redis("CONFIG SET timeout 77", "CONFIG SET timeout 0", "Redis's settings"),

@@ -57,7 +57,7 @@ QUESTIONS = {
         SELECT datname, setrole::regrole, setconfig FROM pg_db_role_setting, pg_database d
             WHERE d.oid = setdatabase ORDER BY 1, 2;
         SELECT setrole::regrole, setconfig FROM pg_db_role_setting WHERE setdatabase = 0 ORDER BY 1;
-        SELECT name, database, role, pool_size FROM dbserver.application ORDER BY 1;
+        SELECT name, database, role, entry FROM dbserver.application ORDER BY 1;
         SELECT name, application, purpose FROM dbserver.database ORDER BY 1;
         SHOW cursor_tuple_fraction;
     """,

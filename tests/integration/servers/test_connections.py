@@ -92,6 +92,15 @@ def test_drain_ends_with_0_only_when_no_connection_of_the_colour_is_left(busy: S
     pool(busy, "crypto-ai-backend-blue", 1)
 
 
+def test_drain_counts_a_client_of_an_open_redis_that_may_be_anybody_s(busy: Stack) -> None:
+    worker = redis_pool(busy, "worker-blue", 1)
+    left = busy.script("dbserver", "drain", APPLICATION, "blue")
+    assert (left.code, f"{worker} (blue) 1 to redis" in left.out) == (1, True), left.text
+    busy.script("dbserver", "drain", APPLICATION, "green", "--wait", "60s").ok()
+    remove(worker)
+    busy.script("dbserver", "drain", APPLICATION, "blue", "--wait", "60s").ok()
+
+
 @pytest.mark.full
 def test_drain_sees_a_colour_that_is_connected_to_redis_only(busy: Stack, colours: dict[str, str]) -> None:
     remove(colours["green"])

@@ -130,7 +130,9 @@ def test_what_starts_and_stops_servers_does_so_where_one_is_down(stack: Stack, v
     assert stack.script("dbserver", "status").code == expected
 
 
-@pytest.mark.parametrize("verb", ["status", "connections", "psql", "restart"])
+@pytest.mark.parametrize(
+    "verb", ["status", "connections", "drain", "list", "info", "logs", "psql", "redis-cli", "restart"]
+)
 def test_operations_need_no_pulumi(stack: Stack, verb: str, tmp_path: Path) -> None:
     run("docker", "start", stack.postgres, stack.redis).ok()
     stack.until(lambda: not stack.sql_fails(), 60)

@@ -113,6 +113,22 @@ def test_globals_that_are_cut_off_are_no_backup(shop: Stack) -> None:
     assert verb(shop, "verify", made, code=1)["faults"]
 
 
+def test_a_newest_backup_that_was_found_damaged_is_told_until_another_one_is_made(shop: Stack) -> None:
+    made = backed_up(shop)
+    assert [each["damaged"] for each in verb(shop, "status")["backups"] if each["subject"] == "shop"] == [False]
+    (directory(shop) / made / "data" / "toc.dat").write_bytes(b"")
+    verb(shop, "verify", made, code=1)
+    assert [each["damaged"] for each in verb(shop, "status", code=3)["backups"] if each["subject"] == "shop"] == [True]
+    assert f"DAMAGED: ./scripts/dbserver verify {made}" in shop.script("status.sh").out
+    again = ("backup", "shop", "--stack", shop.name)
+    assert f"./scripts/dbserver {' '.join(again)}" in shop.script("dbserver", "doctor").out
+    metrics = shop.script("status.sh", "--format", "prometheus").out
+    assert f'dbserver_backup_damaged{{stack="{shop.name}",subject="shop"}} 1.0' in metrics
+    shop.script("dbserver", *again).ok()
+    assert verb(shop, "status")["well"] is True
+    assert "is damaged" not in shop.script("dbserver", "doctor").out
+
+
 @pytest.mark.parametrize("arguments", [(), ("shop", "--all")])
 def test_an_application_and_all_of_them_exclude_each_other(shop: Stack, arguments: tuple[str, ...]) -> None:
     for name in ("backup", "prune"):

@@ -1,6 +1,8 @@
 """What one client takes from all others on PostgreSQL, and what of that is bounded."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -85,3 +87,23 @@ def test_a_process_that_was_killed_is_named_once_the_server_is_back(limits: Lent
     found = findings(limits)["postgres-crashed"]
     assert "was terminated by signal 9" in run("bash", "-c", found["command"]).ok().out
     assert "was terminated by signal 9" in " ".join(found["evidence"])
+
+
+def test_what_an_operation_gives_up_ends_in_the_server(limits: Lent) -> None:
+    given_up = Server(limits.postgres, ADMIN).attempt("SELECT pg_sleep(600); CREATE TABLE late ();", "one", seconds=1)
+    assert "canceling statement due to statement timeout" in given_up.output
+    assert limits.sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'", "one") == "0"
+    assert limits.sql("SELECT to_regclass('late')", "one") == ""
+
+
+@pytest.mark.full  # ten seconds of waiting
+def test_a_server_that_lets_nobody_in_runs_nothing_later(limits: Lent) -> None:
+    os.kill(limits.main_pid(limits.postgres), signal.SIGSTOP)
+    try:
+        tried = Server(limits.postgres, ADMIN).attempt("CREATE TABLE late ();", "one")
+    finally:
+        os.kill(limits.main_pid(limits.postgres), signal.SIGCONT)
+    assert "timeout expired" in tried.output
+    limits.until(lambda: not limits.sql_fails(), what="the server's answer")
+    assert "psql" not in run("docker", "top", limits.postgres, "-o", "pid,args").ok().out
+    assert limits.sql("SELECT to_regclass('late')", "one") == ""

@@ -37,6 +37,22 @@ def test_a_mistyped_key_does_not_let_a_declared_application_be_dropped(town: Len
     assert town.sql("SELECT 1", "shop") == "1"
 
 
+@pytest.mark.parametrize("verb", ["drop shop --confirm shop", "stop", "list", "preview"])
+def test_a_section_that_stands_twice_is_a_fault_and_no_declaration(town: Lent, verb: str) -> None:
+    before = town.file.read_text()
+    first = before[: before.index("db-server:applications:")].count("\n") + 1
+    town.file.write_text(
+        before.replace("db-server:applications:", "db-server:applications: []\n  db-server:applications:")
+    )
+    try:
+        tried = town.script("dbserver", *verb.split())
+    finally:
+        town.file.write_text(before)
+    assert tried.code == 2, tried.text
+    assert f"applications: stands twice, in line {first} and in line {first + 1}" in tried.err
+    assert town.sql("SELECT 1", "shop") == "1"
+
+
 def test_a_role_that_has_something_elsewhere_keeps_its_database_and_the_objects_are_named(town: Lent) -> None:
     entries = town.config["applications"]
     town.sql("CREATE TABLE public.orders (n int); ALTER TABLE public.orders OWNER TO shop", "blog")

@@ -7,14 +7,13 @@ from dbserver.postgres import scram
 from dbserver.postgres.sql import literal
 from dbserver.settings.application import Application
 from infra.application_server import ApplicationProvider
-from infra.applications import properties
-from tests.support.lending import ADMIN, Lent
+from tests.support.lending import Lent
 
 UNKNOWN = "role stranger exists with a password that this stack does not know"
 
 
 def wanted(lent: Lent, **entry: Any) -> dict[str, Any]:
-    return properties(Application.model_validate({"name": "stranger", **entry}), lent.postgres, ADMIN)
+    return lent.wanted(Application.model_validate({"name": "stranger", **entry}))
 
 
 def test_every_update_fails_for_a_role_with_an_unknown_password_until_it_is_given_kept_or_renewed(lent: Lent) -> None:

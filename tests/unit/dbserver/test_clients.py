@@ -136,6 +136,12 @@ def test_a_container_whose_user_says_nothing_belongs_to_the_application_whose_da
     assert of_redis(redis_row("172.18.0.5"), postgres=[used])[0].application == "billing"
 
 
+def test_a_container_that_uses_several_applications_databases_may_be_of_any_of_them_in_an_open_redis() -> None:
+    used = [client(application="shop"), client(application="billing")]
+    assert of_redis(redis_row("172.18.0.4"), postgres=used)[0].application == ""
+    assert of_redis(redis_row("172.18.0.4"), postgres=[used[0], used[0]])[0].application == "shop"
+
+
 def test_what_others_use_in_postgres_says_nothing_about_a_container() -> None:
     used = [client(container="", application="billing"), client(container="worker", application="")]
     assert of_redis(redis_row("172.18.0.5"), redis_row("172.18.0.9"), postgres=used)[0].application == ""

@@ -40,6 +40,7 @@ def test_the_file_says_what_the_integration_document_asks_for() -> None:
 def test_an_address_for_tls_is_a_port_of_the_service() -> None:
     service = document(replace(POSTGRES, address="10.0.0.5"))["services"]["postgres"]
     assert service["ports"] == ["127.0.0.1:5432:5432", "10.0.0.5:5432:5432"]
+    assert "sysctls" not in service
 
 
 def test_a_service_is_the_plan_of_its_container() -> None:
@@ -74,6 +75,7 @@ def test_a_service_is_the_plan_of_its_container() -> None:
         "read_only": True,
         "tmpfs": ["/root:mode=0700,size=1m", "/tmp:mode=1777,size=64m"],
         "pids_limit": 12000,
+        "sysctls": {"net.ipv4.ip_default_ttl": "1"},
         "ulimits": {"core": 0},
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
         "stop_grace_period": "60s",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dbserver import asking, costs
+from dbserver.preview.rule import USERS
 from dbserver.preview.steps import parse
 from tests.unit.dbserver.preview.made import container, replaced, settings, step, text
 from tests.unit.fakes import NO_CONTAINER, Failed, Programs, connected, inspected, postgres_row, printed
@@ -65,3 +66,12 @@ def test_the_names_are_those_of_the_state_and_not_the_new_ones() -> None:
     steps = parse(text(step("replace", "postgres", container(), container(name="new")))).steps
     assert asking._servers(steps).containers == {"postgres": "db-server-postgres"}
     assert asking._servers(steps).network == "nginx-network"
+
+
+def test_where_redis_is_closed_its_clients_are_asked_for(programs: Programs) -> None:
+    connected(programs, redis=[("172.18.0.5", "default", 3)])
+    inputs = {"container": "db-server-redis", "adminUser": "dbadmin"}
+    (change,) = weighed(
+        step("update", "redis-users", {**inputs, "open": True}, {**inputs, "open": False}, USERS)
+    ).changes
+    assert (change.name, change.connected) == ("redis-closed:redis", ("shop-green (green)",))

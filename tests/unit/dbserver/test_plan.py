@@ -1,6 +1,6 @@
 """What a container shall be, and what of a real one is not as planned."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -51,6 +51,12 @@ CHANGED = {
         {"published": (Published("5432/tcp", "0.0.0.0", 5432),)},
         "published port: 0.0.0.0:5432->5432/tcp, declared is 127.0.0.1:5432->5432/tcp",
     ),
+    "a volume that may be written to": ({"unwritable": ()}, "volumes that are only read: none, declared is /etc/post"),
+    "shared memory": ({"shared_memory": 64 * 1024**2}, "shared memory: 67108864, declared is 1073741824"),
+    "log": (
+        {"log": ("json-file", "max-size=10m")}, "log: json-file, max-size=10m, declared is json-file, max-file=3, max-s"
+    ),
+    "time to stop": ({"stop_seconds": 0}, "seconds to stop: 0, declared is 60"),
     "privileges": (
         {"privileges": Privileges((), (), (), read_only=False, core=None)},
         ("privileges: capabilities none, dropped none; none; root writable, in memory none; core None, declared is "
@@ -69,6 +75,28 @@ def test_each_property_that_differs_is_told_with_both_values_and_replaces_the_co
     assert len(texts) == 1
     assert texts[0].startswith(told)
     assert plan.replacing(POSTGRES, found, IDENTITY) == texts
+
+
+def test_redis_answers_nobody_beyond_the_host_unless_it_is_reached_from_outside(programs: Programs) -> None:
+    limited = {"net.ipv4.ip_default_ttl": "1"}
+    assert (POSTGRES.sysctls, REDIS.sysctls, replace(REDIS, address="10.0.0.5").sysctls) == ({}, limited, {})
+    told = ["sysctls: {}, declared is {'net.ipv4.ip_default_ttl': '1'}"]
+    found = real(programs, REDIS, sysctls={})
+    assert plan.differences(REDIS, found) == plan.replacing(REDIS, found, IDENTITY) == told
+
+
+# Another value of each field that a plan has.
+OTHER: dict[str, Any] = {
+    "server": "redis", "image": "postgres:18", "port": 1, "memory": 1, "data_root": "/other", "backups": "/other",
+    "network": "other", "project": "other", "health_check": None, "command": ("other",), "environment": ("A=1",),
+    "address": "10.0.0.5", "restart": "no", "processes": 1, "shared_memory": 1, "log_driver": "none", "log_options": {},
+    "stop_seconds": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ContainerPlan) if field.name != "name"])
+def test_every_field_of_a_plan_but_the_name_by_which_it_was_found_is_compared(programs: Programs, name: str) -> None:
+    assert plan.differences(replace(POSTGRES, **{name: OTHER[name]}), real(programs, POSTGRES))
 
 
 def test_an_address_is_published_where_the_server_speaks_tls_and_its_absence_is_a_difference(
@@ -100,6 +128,7 @@ def test_ports_stand_in_the_order_in_which_docker_tells_them_of_a_container_that
     ("changes", "told"),
     [
         ({"memory": 0}, "memory limit: 0, declared is 1073741824"),
+        ({"swap": -1}, "memory with swap: -1, declared is 1073741824"),
         ({"restart_policy": "no"}, "restart policy: no, declared is always"),
         ({"pids": 0}, "limit of processes: 0, declared is 12000"),
     ],

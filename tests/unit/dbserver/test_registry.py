@@ -36,14 +36,9 @@ def test_an_unknown_name_is_a_fault_of_usage_with_the_known_ones() -> None:
     assert (caught.value.message, caught.value.hint) == ("there is no application shpo", "one of: shop")
 
 
-def test_a_server_without_a_registry_knows_no_application(server: Programs) -> None:
-    server.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
-    assert registry.registered(DECLARED) == []
-
-
 def test_another_fault_of_the_registry_is_no_empty_list(server: Programs) -> None:
-    server.answer("FROM dbserver.application;", Failed("ERROR:  permission denied", 3))
-    with pytest.raises(CommandError, match="permission denied"):
+    server.answer("FROM dbserver.application;", Failed('ERROR:  column "entry" does not exist', 3))
+    with pytest.raises(CommandError, match="does not exist"):
         registry.registered(DECLARED)
 
 
@@ -67,3 +62,22 @@ def test_the_variables_of_an_application_come_from_the_outputs_with_their_secret
     assert registry.variables(DECLARED, "shop") == {"DB_PASSWORD": "p"}
     assert asked == [("unit", True)]
     assert programs.calls == [], "no server is needed"
+
+
+@pytest.mark.parametrize(("servers", "end"), [([], ""), (["redis"], ""), (["postgres"], "?sslmode=require")])
+def test_for_the_host_the_addresses_are_those_that_are_published_there(
+    monkeypatch: pytest.MonkeyPatch, servers: list[str], end: str
+) -> None:
+    known = {"DATABASE_URL": "postgresql://a:b@c:5432/d", "REDIS_URL": "redis://c:6379/0"}
+    published = {
+        server: {"publishedAddress": "127.0.0.1", "publishedPort": port, "host": "c", "port": 1}
+        for server, port in (("postgres", 15432), ("redis", 16379))
+    }
+    outputs = {"applications": {"shop": known}, **published, **({"tls": {"servers": servers}} if servers else {})}
+    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(engine, "outputs", lambda *_, **__: outputs)
+    assert registry.variables(DECLARED, "shop", host=True) == {
+        "DATABASE_URL": f"postgresql://a:b@127.0.0.1:15432/d{end}", "DB_HOST": "127.0.0.1", "DB_PORT": "15432",
+        "REDIS_URL": "redis://127.0.0.1:16379/0", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "16379",
+    }  # fmt: skip
+    assert registry.variables(DECLARED, "shop") == known

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from dbserver.docker import containers
+from dbserver.docker import containers, passwords
+from dbserver.docker.passwords import Passwords
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.execute import Finished
 from dbserver.postgres import access, scram, server, session
@@ -19,7 +21,7 @@ PROPS: dict[str, Any] = {
     "container": "db-server-postgres", "adminUser": "dbadmin", "name": "shop", "database": "shop", "role": "shop",
     "poolSize": 10.0, "instances": 1.0, "redisDatabase": 0.0, "redisPrefix": "shop:", "extensions": ["pg_trgm"],
     "settings": {}, "givenPassword": "", "passwordVersion": 1.0, "keepPassword": False, "drift": [],
-    "password": None, "redis_password": None,
+    "password": None, "redis_password": None, "passwordDirectory": "/data/passwords/shop", "image": "postgres:17",
 }  # fmt: skip
 PROVIDER = ApplicationProvider()
 GRANTED = Finished(0, f"{access.GRANTED}\n", "")
@@ -36,12 +38,20 @@ class Running:
         self.done = GRANTED
         self.exists = "t|t"
         self.found: dict[str, Any] = {"drift": [], "verifier": ""}
+        self.verifier = ""
+        self.kept: dict[str, list[Passwords]] = {}
 
     def query(self, statement: str, database: str = "postgres") -> str:
+        if statement.startswith("SELECT coalesce(rolpassword") and not self.fault:
+            return self.verifier
         self.sent.append((statement, database))
         if self.fault:
             raise self.fault
         return self.exists if statement.startswith("SELECT EXISTS") else json.dumps(self.found)
+
+    def keep(self, directory: str, known: Sequence[Passwords], _: str) -> None:
+        self.sent.append(("kept", directory))
+        self.kept[directory] = list(known)
 
     def attempt(self, statement: str, database: str) -> Finished:
         self.sent.append((statement, database))
@@ -69,6 +79,10 @@ class Running:
 def running(monkeypatch: pytest.MonkeyPatch) -> Running:
     fake = Running()
     monkeypatch.setattr(session, "query", lambda _, *arguments: fake.query(*arguments))
+    monkeypatch.setattr(passwords, "read", lambda directory, _: fake.kept.get(directory, []))
+    monkeypatch.setattr(passwords, "write", fake.keep)
+    monkeypatch.setattr(passwords, "missing", lambda directory: directory not in fake.kept)
+    fake.kept[PROPS["passwordDirectory"]] = []
     monkeypatch.setattr(session, "attempt", lambda _, *arguments: fake.attempt(*arguments))
     monkeypatch.setattr(containers, "inspect", lambda _: {"db-server-postgres": container()})
     return fake
@@ -93,7 +107,7 @@ def test_a_password_is_generated_once_and_kept(running: Running) -> None:
     made = created()
     assert len(made["password"]) >= 32
     assert running.accepts(made["password"])
-    assert running.sent[0][1] == "dbadmin", "the registry is in the administrator's database"
+    assert running.sent[1][1] == "dbadmin", "the registry is in the administrator's database"
     again = updated(made, poolSize=20.0)
     assert again["password"] == made["password"]
     assert again["redis_password"] == made["redis_password"]
@@ -182,6 +196,112 @@ def test_no_password_is_sent_only_its_verifier(running: Running) -> None:
     for statement, _ in running.sent:
         assert GIVEN not in statement
         assert made["redis_password"] not in statement
+
+
+# Passwords that are kept on the host ---------------------------------------------------
+
+PLACE = PROPS["passwordDirectory"]
+
+
+def kept(running: Running) -> list[tuple[str, str, int]]:
+    return [(each.postgres, each.redis, each.version) for each in running.kept[PLACE]]
+
+
+def test_generated_passwords_are_kept_before_the_server_has_them(running: Running) -> None:
+    made = created()
+    assert [place for statement, place in running.sent if statement == "kept"] == [PLACE]
+    assert running.sent[0] == ("kept", PLACE)
+    assert kept(running) == [(made["password"], made["redis_password"], 1)]
+
+
+def test_without_a_state_a_password_is_the_one_that_is_kept_and_that_the_role_has(running: Running) -> None:
+    made = created()
+    running.verifier = scram.verifier(made["password"])
+    again = created()
+    assert (again["password"], again["redis_password"]) == (made["password"], made["redis_password"])
+    assert running.adopts
+
+
+@pytest.mark.parametrize("verifier", ["", "none", scram.verifier("another")], ids=["no role", "without one", "another"])
+def test_a_kept_password_that_the_role_does_not_have_is_no_right_to_it(running: Running, verifier: str) -> None:
+    made = created()
+    running.verifier = verifier
+    again = created()
+    assert again["password"] != made["password"]
+    assert not running.adopts
+
+
+def test_a_rotation_keeps_the_new_passwords_and_those_before(running: Running) -> None:
+    made = created()
+    rotated = updated(made, passwordVersion=2.0)
+    before = (made["password"], made["redis_password"], 1)
+    assert kept(running) == [(rotated["password"], rotated["redis_password"], 2), before]
+    running.verifier = scram.verifier(made["password"])
+    again = created(passwordVersion=2.0)
+    assert again["password"] not in (made["password"], rotated["password"]), "a rotation that was lost is made up for"
+    assert running.adopts
+    running.verifier = scram.verifier(made["password"])
+    assert created()["password"] == made["password"]
+
+
+def test_what_a_state_of_an_older_version_knows_stays_and_is_kept(running: Running) -> None:
+    made = created()
+    del made["passwordDirectory"]
+    running.kept.clear()
+    assert PROVIDER.diff("shop", made, PROPS).changes, "an update without it would keep nothing"
+    again = updated(made)
+    assert (again["password"], again["redis_password"]) == (made["password"], made["redis_password"])
+    assert kept(running) == [(made["password"], made["redis_password"], 1)]
+
+
+def test_a_change_of_something_else_keeps_nothing_anew(running: Running) -> None:
+    made = created()
+    running.sent.clear()
+    updated(made, poolSize=20.0)
+    assert "kept" not in [statement for statement, _ in running.sent]
+
+
+def test_passwords_that_are_missing_on_the_host_are_a_difference_and_kept_again(running: Running) -> None:
+    made = created()
+    running.found["verifier"] = scram.verifier(made["password"])
+    running.kept.clear()
+    found = dict(PROVIDER.read("shop", made).outs or {})
+    assert found["drift"] == ["its passwords are not kept on the host"]
+    again = updated(found)
+    assert again["password"] == made["password"]
+    assert kept(running) == [(made["password"], made["redis_password"], 1)]
+    assert (PROVIDER.read("shop", again).outs or {})["drift"] == []
+
+
+def test_a_given_password_is_not_kept_until_it_is_given_no_more(running: Running) -> None:
+    made = created(givenPassword=GIVEN)
+    assert kept(running) == [("", made["redis_password"], 1)]
+    updated(made)
+    assert kept(running)[0] == (GIVEN, made["redis_password"], 1)
+
+
+@pytest.mark.parametrize("declared", [{"givenPassword": GIVEN}, {"keepPassword": True}])
+def test_that_of_redis_is_known_again_where_the_declaration_decides_on_that_of_the_role(
+    running: Running, declared: dict[str, Any]
+) -> None:
+    made = created(**declared)
+    running.verifier = scram.verifier("another")
+    again = created(**declared)
+    assert (again["password"], again["redis_password"]) == (made["password"], made["redis_password"])
+
+
+def test_what_cannot_be_kept_is_not_set(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise DbServerError("no space left")
+
+    made = created()
+    monkeypatch.setattr(passwords, "write", full)
+    running.sent.clear()
+    failed = updated(made, passwordVersion=2.0)
+    assert (failed["drift"], failed["password"], running.sent) == (["no space left"], made["password"], [])
+    monkeypatch.setattr(passwords, "write", running.keep)
+    mended = updated(failed, passwordVersion=2.0)
+    assert mended["password"] == kept(running)[0][0] != made["password"]
 
 
 # Faults -----------------------------------------------------------------------------

@@ -26,6 +26,7 @@ def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """A host without containers on which everything fits."""
     monkeypatch.setattr(compose_file, "PROJECT", tmp_path)
     programs.answer("docker compose", Failed("docker: 'compose' is not a docker command."))
+    programs.answer("docker version", "28.5.2\n")
     connected(programs)
     programs.answer("image inspect", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]))
     programs.answer("container inspect", NO_CONTAINER)
@@ -93,6 +94,18 @@ def test_an_update_renders_the_compose_file_and_a_preview_does_not(
     assert preflight.examine(load({})).labels == previewed
     assert "container_name: db-server-postgres" in (tmp_path / contract.COMPOSE_FILE).read_text()
     assert len(fitting.started("docker compose")) == 2
+
+
+@pytest.mark.parametrize(("version", "times"), [("20.10.24+dfsg1", 1), ("28.0.0", 0)])
+def test_a_daemon_that_lets_neighbours_in_is_told_once(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch, version: str, times: int
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    fitting.answer("docker version", version)
+    preflight.examine(load({}))
+    assert len(said) == times
+    assert all(version in each and "troubleshooting.md#docker-before-28" in each for each in said)
 
 
 def test_nothing_is_started_on_a_host_that_is_refused(fitting: Programs) -> None:
@@ -212,8 +225,8 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-def registered(name: str, database: str = "", role: str = "") -> dict[str, str]:
-    return {"name": name, "database": database or name, "role": role or name}
+def registered(name: str, database: str = "", role: str = "") -> dict[str, Any]:
+    return {"name": name, "database": database or name, "role": role or name, "pool_size": 1, "instances": 1}
 
 
 @pytest.mark.parametrize(
@@ -239,12 +252,12 @@ def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destro
     way = "./scripts/dbserver drop kept destroys them"
     assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]
     asked = fitting.started("FROM dbserver.application;")[0].argv
-    assert asked[-4:] == ("-U", "dbadmin", "-d", "dbadmin")
+    assert asked[-4:] == ("-U", "dbadmin", "-d", "postgres")
 
 
-def test_a_server_that_is_new_or_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
+def test_a_server_that_does_not_answer_names_no_application(fitting: Programs, warned: list[str]) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist', 3))
+    fitting.answer("FROM dbserver.application;", Failed("FATAL:  the database system is starting up", 2))
     assert preflight.examine(load({})).images
     assert warned == []
 

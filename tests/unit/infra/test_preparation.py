@@ -136,7 +136,7 @@ def test_redis_starts_under_the_persistence_of_the_data_that_is_there(
 ) -> None:
     programs.answer("container inspect", NO_CONTAINER)
     there = Directory("/data/db-server/redis", exists=True, owners=tuple((name, 999) for name in files))
-    monkeypatch.setattr(host, "_direct", lambda: False)
+    monkeypatch.setattr(host, "direct", lambda: False)
     monkeypatch.setattr(host, "inspect_directory", lambda *_: there)
     preparation.prepare_redis(
         plan("redis"), redis_settings.derived(MEMORY, "noeviction", wanted), "dbadmin", is_open=True
@@ -162,7 +162,7 @@ def test_the_password_of_redis_administrator_is_private_and_its_rules_know_it(
     password = (files / "admin-password").read_text()
     assert (files / "admin-password").stat().st_mode & 0o777 == 0o600
     assert len(password) >= 32
-    assert (files / "users.acl").read_text() == access.rules("dbadmin", [access.hashed(password)], None)
+    assert (files / "users.acl").read_text() == access.rules("dbadmin", access.hashed(password), None)
 
 
 def test_where_access_is_by_password_nobody_may_do_anything_before_the_tenants_are_there(

@@ -12,12 +12,13 @@ from dbserver.actions import applications
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
-from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError, UsageError
+from dbserver.docker import containers, passwords
+from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres.server import Server
-from dbserver.results.applications import Doomed
+from dbserver.results.applications import ApplicationInfo, Doomed
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.backups.test_manifest import made
-from tests.unit.fakes import Failed, Programs
+from tests.unit.fakes import Failed, Programs, container
 
 pytestmark = pytest.mark.usefixtures("state")
 
@@ -35,7 +36,7 @@ def server(programs: Programs) -> Programs:
     programs.answer("json_build_object('version'", json.dumps({"version": "17.5"}))
     programs.answer("FROM dbserver.application;", json.dumps([OTHER, ROW]))
     programs.answer("pg_database_size", json.dumps(USAGE))
-    programs.answer("pg_extension", json.dumps(["pg_trgm"]))
+    programs.answer("pg_extension", json.dumps({"shop_data": ["pg_trgm"]}))
     programs.answer("DROP DATABASE", "")
     programs.answer("dbserver.database", "[]")
     programs.answer("pg_shdepend", json.dumps({"databases": [], "shared": []}))
@@ -63,6 +64,15 @@ def backed_up(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     return wanted
 
 
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Where passwords were forgotten, and in which image."""
+    places: list[tuple[str, str]] = []
+    monkeypatch.setattr(containers, "inspect", lambda names: {name: container(image="postgres:17") for name in names})
+    monkeypatch.setattr(passwords, "forget", lambda *place: places.append(place))
+    return places
+
+
 @pytest.mark.usefixtures("server")
 def test_every_application_is_listed_with_what_it_uses() -> None:
     found = applications.list_applications(DECLARED)
@@ -86,9 +96,32 @@ def test_a_server_that_does_not_answer_is_told_as_such(programs: Programs) -> No
         applications.list_applications(DECLARED)
 
 
-def test_one_application_is_shown_with_its_extensions_from_its_own_database(server: Programs) -> None:
-    assert applications.info(DECLARED, "shop").extensions == ("pg_trgm",)
-    assert server.started("pg_extension")[0].argv[-1] == "shop_data"
+def shown() -> dict[str, ApplicationInfo]:
+    """Return how `list`, and how `info`, shows the application that has a database."""
+    listed = applications.list_applications(DECLARED).applications
+    return {"list": listed[1], "info": applications.info(DECLARED, "shop")}
+
+
+def test_an_application_is_shown_with_its_extensions_from_its_own_database(server: Programs) -> None:
+    assert {verb: found.extensions for verb, found in shown().items()} == dict.fromkeys(shown(), ("pg_trgm",))
+    assert "\\connect 'shop_data'" in server.started("pg_extension")[0].stdin
+    assert "blog" not in server.started("pg_extension")[0].stdin
+
+
+def test_the_extensions_of_a_database_that_lets_nobody_in_are_unknown_and_not_none(server: Programs) -> None:
+    server.answer("pg_extension", "")
+    assert {found.extensions for found in shown().values()} == {None}
+
+
+def test_a_database_that_lets_nobody_in_hides_none_of_the_others(server: Programs) -> None:
+    names = ("a", "b", "c", "d")
+    server.answer("FROM dbserver.application;", json.dumps([{**ROW, "name": n, "database": n} for n in names]))
+    server.answer("pg_database_size", json.dumps(dict.fromkeys(names, USAGE["shop_data"])))
+    server.answer("pg_extension", '{"a": ["x"]}\n', '{"c": []}\n{"d": []}\n')
+    found = {each.name: each.extensions for each in applications.list_applications(DECLARED).applications}
+    assert found == {"a": ("x",), "b": None, "c": (), "d": ()}
+    assert ["connect 'c'" in call.stdin for call in server.started("pg_extension")] == [True, True]
+    assert ["connect 'b'" in call.stdin for call in server.started("pg_extension")] == [True, False]
 
 
 def test_an_application_whose_database_is_gone_is_shown_without_asking_it(server: Programs) -> None:
@@ -172,6 +205,17 @@ def test_an_application_that_is_declared_no_more_is_backed_up_and_dropped(
     dropped = server.started("DROP DATABASE")
     assert len(dropped) == 1
     assert dropped[0].argv[-1] == "dbadmin", "the registry is in the administrator's database"
+
+
+def test_the_passwords_of_what_is_dropped_are_forgotten_after_its_role(
+    server: Programs, forgotten: list[tuple[str, str]]
+) -> None:
+    applications.drop(DECLARED, "shop")
+    assert forgotten == [("/data/db-server/config/passwords/shop_user", "postgres:17")]
+    server.answer("DROP ROLE", Failed("role has objects"))
+    with pytest.raises(CommandError):
+        applications.drop(DECLARED, "shop")
+    assert len(forgotten) == 1
 
 
 @pytest.mark.parametrize(

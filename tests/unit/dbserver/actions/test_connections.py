@@ -8,10 +8,10 @@ from dbserver.actions import connections
 from dbserver.errors import NotRunningError, UsageError
 from dbserver.results.clients import ApplicationUse, Drained
 from tests.unit.dbserver.actions.test_verbs import DECLARED
-from tests.unit.fakes import SHOP, Clock, Failed, Programs, activity, connected, postgres_row, redis_listing
+from tests.unit.fakes import SHOP, Clock, Failed, Programs, activity, connected, network, postgres_row, redis_listing
 
 CLIENTS = "pg_stat_activity WHERE backend_type = 'client backend'"
-BLUE, GREEN, NOBODY_S, HOST = "172.18.0.4", "172.18.0.5", "172.18.0.9", "172.18.0.1"
+BLUE, GREEN, NOBODY_S, HOST, WORKER = "172.18.0.4", "172.18.0.5", "172.18.0.9", "172.18.0.1", "172.18.0.6"
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +65,20 @@ def test_a_colour_with_one_idle_connection_to_either_server_is_not_gone(programs
 def test_an_address_that_no_container_has_may_be_of_either_colour(programs: Programs) -> None:
     connected(programs, postgres_row(NOBODY_S))
     assert [drain(colour)[0].well for colour in ("blue", "green")] == [False, False]
+
+
+@pytest.mark.parametrize(("address", "colours"), [(WORKER, ["blue"]), (NOBODY_S, ["blue", "green"])])
+def test_a_client_of_an_open_redis_may_be_anybody_s(programs: Programs, address: str, colours: list[str]) -> None:
+    connected(programs, redis=[(address, "default", 9)])
+    programs.answer("network inspect", network(("worker-blue", WORKER)))
+    found = {colour: drain(colour)[0] for colour in ("blue", "green")}
+    assert [colour for colour, each in found.items() if not each.well] == colours
+    assert [(each.server, each.address) for each in found["blue"].left] == [("redis", address)]
+
+
+def test_a_client_that_tells_postgresql_another_database_and_role_is_not_the_application_s(programs: Programs) -> None:
+    connected(programs, postgres_row(BLUE, database="postgres", role="reporting"))
+    assert drain()[0].well
 
 
 def test_neither_another_application_nor_a_client_on_the_host_keeps_a_colour(programs: Programs) -> None:

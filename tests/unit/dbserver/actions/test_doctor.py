@@ -39,7 +39,7 @@ def well(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     (tmp_path / contract.COMPOSE_FILE).write_text(compose.render(DECLARED.stack, services))
     monkeypatch.setattr(module, "differences", lambda *_: [])
     image = {"Id": IDENTITY, "Config": {"Env": ["PG_MAJOR=17"]}}
-    programs.answer("docker version", "26.1\n")
+    programs.answer("docker version", "28.5\n")
     programs.answer("network inspect", json.dumps([{"Name": "nginx-network", "Id": "n", "Driver": "bridge"}]))
     programs.answer("container inspect", printed(inspected(PG), inspected(RD)))
     programs.answer("image inspect", json.dumps([image]))

@@ -88,7 +88,7 @@ def test_another_key_opens_nothing_and_changes_nothing(wanted: Wanted, copied: D
 def test_a_container_of_the_stack_is_refused(
     wanted: Wanted, project: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "unusable", lambda: ("", ""))
+    monkeypatch.setattr(daemon, "look", daemon.Daemon)
     programs.answer("container inspect", printed(inspected("unit-redis")))
     refused(wanted, RefusedError, "container unit-redis exists")
     assert untouched(project)
@@ -96,7 +96,7 @@ def test_a_container_of_the_stack_is_refused(
 
 @pytest.mark.usefixtures("copied")
 def test_data_is_refused(wanted: Wanted, project: Path, programs: Programs, monkeypatch: Any) -> None:
-    monkeypatch.setattr(daemon, "unusable", lambda: ("", ""))
+    monkeypatch.setattr(daemon, "look", daemon.Daemon)
     programs.answer("container inspect", NO_CONTAINER)
     (project / "data" / "postgres").mkdir(parents=True)
     (project / "data" / "postgres" / "PG_VERSION").write_text("17")
@@ -142,7 +142,7 @@ def test_another_address_takes_the_place_of_the_old_one_and_nothing_else_changes
 def test_a_machine_that_lacks_a_part_is_told_which_command_gets_it(
     wanted: Wanted, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "unusable", lambda: ("missing", ""))
+    monkeypatch.setattr(daemon, "look", lambda: daemon.Daemon("missing"))
     monkeypatch.setattr(execute, "stream", lambda *_, **__: 1)
     refused(wanted, DbServerError, "lacks a part")
     assert (project / "Pulumi.unit.yaml").exists(), "the command reads which images it wants"

@@ -21,6 +21,7 @@ SESSION = f"PGAPPNAME=dbserver-psql-{os.getpid()}"
 def server(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Two servers that run and know an application; its Redis is the one that `url` gives."""
     programs.answer("docker exec", "")
+    programs.answer("ACL LIST", "user default on nopass sanitize-payload resetchannels -@all +ping\n")
     programs.answer("container inspect", printed(inspected(POSTGRES), inspected(REDIS)))
     programs.answer("json_build_object('version'", json.dumps({"version": "17.5"}))
     programs.answer("FROM dbserver.application;", json.dumps([ROW]))
@@ -74,10 +75,21 @@ def test_a_tenant_s_password_goes_through_the_environment_and_never_into_an_argu
 def test_in_an_open_redis_an_application_comes_in_as_everybody(
     server: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url(monkeypatch, "redis://db-server-redis:6379/0")
+    server.answer("ACL LIST", "user default on nopass sanitize-payload ~* &* +@all\n")
+    monkeypatch.setattr(engine, "require", lambda: pytest.fail("it needs no engine"))
     redis_cli(DECLARED, "shop", [], terminal=False)
-    assert last(server).argv == ("docker", "exec", "-i", REDIS, "redis-cli", "-n", "0", "-e")
+    assert last(server).argv == ("docker", "exec", "-i", REDIS, "redis-cli", "-n", "1", "-e")
     assert "REDISCLI_AUTH" not in last(server).options["env"]
+
+
+def test_the_outputs_tell_the_database_of_an_open_redis_where_postgresql_does_not(
+    server: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer("ACL LIST", "user default on nopass sanitize-payload ~* &* +@all\n")
+    server.answer("json_build_object('version'", Failed("no such container"))
+    url(monkeypatch, "redis://db-server-redis:6379/3")
+    redis_cli(DECLARED, "shop", [], terminal=False)
+    assert last(server).argv == ("docker", "exec", "-i", REDIS, "redis-cli", "-n", "3", "-e")
 
 
 @pytest.mark.parametrize("verb", [psql, redis_cli])

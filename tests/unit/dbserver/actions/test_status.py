@@ -9,11 +9,14 @@ import pytest
 
 from dbserver import certificates, contract, identity
 from dbserver.actions.status import status
+from dbserver.backups import evidence
+from dbserver.backups.store import Store, final_name
 from dbserver.declared import Declared
 from dbserver.errors import NotRunningError, RefusedError
 from dbserver.identity import Known
 from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse, RedisUse, Validity
 from tests.unit.dbserver.actions.test_verbs import DECLARED, POSTGRES, REDIS, answering
+from tests.unit.dbserver.backups.test_manifest import made
 from tests.unit.fakes import (
     FIGURES,
     IDENTITY,
@@ -22,6 +25,7 @@ from tests.unit.fakes import (
     REDIS_SAYS,
     Failed,
     Programs,
+    mounted,
     printed,
     restrictions,
 )
@@ -39,6 +43,7 @@ def inspected(server: str, **state: Any) -> dict[str, Any]:
         "Image": plan.image,
         "Cmd": list(plan.command),
         "Env": list(plan.environment),
+        "StopTimeout": plan.stop_seconds,
         "Labels": {"com.database.server": server, "com.database.stack": "unit", "com.database.image": IDENTITY,
                    "com.docker.compose.project": "db-server-postgres"},
         "Healthcheck": {
@@ -48,7 +53,7 @@ def inspected(server: str, **state: Any) -> dict[str, Any]:
     }  # fmt: skip
     bindings = {f"{plan.port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(plan.port)}]}
     entry["HostConfig"] |= {"Memory": plan.memory, "PortBindings": bindings, **restrictions(plan)}
-    entry["Mounts"] = [{"Source": source, "Destination": inner} for inner, source in plan.mounts.items()]
+    entry["Mounts"] = mounted(plan)
     entry["NetworkSettings"]["Networks"] = {"n": {"Aliases": [server]}}
     return entry
 
@@ -308,6 +313,7 @@ CHECK = "CMD pg_isready -U dbadmin -d postgres"
         ("Config", {"Healthcheck": None}, f"health check: None, declared is {CHECK} (every 5 s, within 5 s, 5 retries"),
         ("HostConfig", {"Memory": 0}, "memory limit: 0, declared is 1073741824"),
         ("HostConfig", {"RestartPolicy": {"Name": "no"}}, "restart policy: no, declared is always"),
+        ("HostConfig", {"LogConfig": {"Type": "none", "Config": {}}}, "log: none, declared is json-file, max-file=3"),
         ("HostConfig", {"PortBindings": {}}, "published port: none, declared is 127.0.0.1:5432->5432/tcp"),
     ],
 )
@@ -359,3 +365,24 @@ def test_another_stack_s_servers_are_not_shown_as_this_one_s(programs: Programs)
     programs.answer("container inspect", printed(postgres, redis))
     with pytest.raises(RefusedError, match="container db-server-redis belongs to stack other, not to stack unit"):
         status(DECLARED)
+
+
+@pytest.mark.parametrize(("faults", "well"), [([], True), (["data/toc.dat: other bytes"], False)])
+def test_a_newest_backup_that_was_found_damaged_is_not_like_one_that_nobody_looked_at(
+    programs: Programs, tmp_path: Path, faults: list[str], *, well: bool
+) -> None:
+    both(programs)
+    store, declared = Store(tmp_path), replace(DECLARED, backup_directory=str(tmp_path))
+    with store.new("shop", datetime.now(UTC)) as partial:
+        backup = store.finish(partial, made(id=final_name(partial)))
+    unseen = status(declared)
+    assert (unseen.backups[0].verified, unseen.backups[0].damaged, unseen.well) == ("", False, True)
+    evidence.note(backup, faults)
+    found = status(declared)
+    assert (bool(found.backups[0].verified), found.backups[0].damaged, found.well) == (well, not well, well)
+
+
+def test_backups_that_cannot_be_read_are_not_told_as_none(programs: Programs, tmp_path: Path) -> None:
+    both(programs)
+    (tmp_path / "file").touch()
+    assert status(replace(DECLARED, backup_directory=str(tmp_path / "file"))).backups == ()

@@ -19,8 +19,8 @@ from dbserver.postgres.server import Server
 from tests.unit.dbserver.backups.test_store import add
 from tests.unit.fakes import Failed, Programs, container
 
-SHOP = {"name": "shop", "database": "shop_data", "role": "shop_user"}
-GONE = {"name": "gone", "database": "gone", "role": "gone"}
+SHOP = {"name": "shop", "database": "shop_data", "role": "shop_user", "pool_size": 1, "instances": 1}
+GONE = {**SHOP, "name": "gone", "database": "gone", "role": "gone"}
 REDIS_SAYS = "# Server\r\nredis_version:8.0.2\r\n"
 
 
@@ -64,8 +64,14 @@ def test_a_server_that_does_not_answer_keeps_nobody(known: Precaution, programs:
 
 
 def test_a_server_that_no_stack_has_finished_has_no_applications(known: Precaution, programs: Programs) -> None:
-    programs.answer("FROM dbserver.application;", Failed('ERROR:  relation "dbserver.application" does not exist'))
+    programs.answer("FROM dbserver.application;", "[]")
     assert precaution.take("postgres", container(), known) == []
+
+
+def test_a_registry_that_cannot_be_read_is_not_taken_for_an_empty_one(known: Precaution, programs: Programs) -> None:
+    programs.answer("FROM dbserver.application;", Failed('ERROR:  column "entry" does not exist'))
+    with pytest.raises(RefusedError, match="was not backed up before"):
+        precaution.take("postgres", container(), known)
 
 
 @pytest.mark.parametrize("how", ["not made", "no room", "damaged", "worked on"])

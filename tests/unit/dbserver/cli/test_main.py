@@ -284,8 +284,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
 
     def answer(verb: str, result: Any) -> Callable[..., Any]:
-        def act(_: Any, name: str = "") -> Any:
-            asked.append(f"{verb} {name}".strip())
+        def act(_: Any, name: str = "", **given: bool) -> Any:
+            asked.append(" ".join([verb, name, *(each for each, wanted in given.items() if wanted)]).strip())
             return result
 
         return act
@@ -320,6 +320,19 @@ def test_an_application_is_a_fact_a_line_or_one_value_alone(run: Run, capsys: py
 
 
 @pytest.mark.usefixtures("acted")
+@pytest.mark.parametrize(
+    ("field", "value"), [("database", "shop_data"), ("exists", True), ("connection_limit", 20), ("extensions", [])]
+)
+def test_one_value_of_an_application_is_json_of_its_own_type(
+    run: Run, capsys: pytest.CaptureFixture[str], field: str, value: object
+) -> None:
+    assert run("info", "shop", "--field", field, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out) == value
+    assert run("info", "shop", "--field", "bogus", "--format", "json") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 2
+
+
+@pytest.mark.usefixtures("acted")
 @pytest.mark.parametrize("verb", [("list",), ("info", "shop"), ("env", "shop"), ("drop", "shop", "--confirm", "shop")])
 def test_the_verbs_of_applications_print_json_alone(
     run: Run, capsys: pytest.CaptureFixture[str], verb: tuple[str, ...]
@@ -334,7 +347,7 @@ def test_the_verbs_of_applications_print_json_alone(
 @pytest.mark.parametrize(
     ("form", "printed"),
     [
-        ("dotenv", 'DB_HOST=h\nDB_PASSWORD="it\'s"\n'),
+        ("docker", "DB_HOST=h\nDB_PASSWORD=it's\n"),
         ("shell", "export DB_HOST=h\nexport DB_PASSWORD='it'\"'\"'s'\n"),
         ("json", json.dumps(VARIABLES, indent=2) + "\n"),
     ],
@@ -346,11 +359,35 @@ def test_an_environment_is_printed_in_the_form_that_is_asked_for(
     assert capsys.readouterr().out == printed
 
 
+@pytest.mark.usefixtures("acted")
+def test_an_environment_that_no_dotenv_file_can_hold_is_refused_with_the_other_forms(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("env", "shop") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "it's" not in shown.err
+    assert "DB_PASSWORD" in shown.err
+    assert "HINT: --format shell" in shown.err
+
+
+def test_one_variable_is_printed_alone_and_an_environment_for_the_network_or_the_host(
+    run: Run, capsys: pytest.CaptureFixture[str], acted: list[str]
+) -> None:
+    assert run("env", "shop", "--field", "DB_PASSWORD", "--for", "host") == 0
+    assert capsys.readouterr().out == "it's\n"
+    assert run("env", "shop", "--field", "DB_PASSWORD", "--format", "json") == 0
+    assert capsys.readouterr().out == '"it\'s"\n'
+    assert run("env", "shop", "--field", "bogus") == 2
+    assert "HINT: one of: DB_HOST, DB_PASSWORD" in capsys.readouterr().err
+    assert acted == ["env shop host", "env shop", "env shop"]
+
+
 def test_a_password_that_nobody_here_knows_is_told_beside_the_data(
     run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Environment("shop", (("DB_USER", "shop_user"), ("DB_PASSWORD", "")))
-    monkeypatch.setattr(applications, "environment", lambda *_: kept)
+    monkeypatch.setattr(applications, "environment", lambda *_, **__: kept)
     assert run("env", "shop") == 0
     shown = capsys.readouterr()
     assert shown.out == "DB_USER=shop_user\nDB_PASSWORD=\n"
@@ -366,7 +403,7 @@ def test_for_github_the_values_go_to_its_file_and_their_masks_to_the_log(
     assert "GITHUB_ENV is not set" in capsys.readouterr().err
     monkeypatch.setenv("GITHUB_ENV", str(tmp_path / "env"))
     assert run("env", "shop", "--format", "github") == 0
-    assert capsys.readouterr().out == "::add-mask::it's\n"
+    assert capsys.readouterr().out == "::add-mask::it's\n::add-mask::it%2527s\n"
     assert (tmp_path / "env").read_text() == "DB_HOST=h\nDB_PASSWORD=it's\n"
 
 

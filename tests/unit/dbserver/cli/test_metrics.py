@@ -1,13 +1,16 @@
 """The metrics, as Prometheus's own parser reads them."""
 
 import re
+from datetime import datetime
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from dbserver.cli import metrics
 from dbserver.results.archive import Archive, ReachableTime
-from dbserver.results.status import PostgresUse, ServerStatus, Status
+from dbserver.results.copies import OffsiteRun, OffsiteState
+from dbserver.results.schedule import Run, Schedule
+from dbserver.results.status import LastBackup, PostgresUse, ServerStatus, Status, Validity
 from tests.unit.dbserver.cli.test_render import MISSING
 from tests.unit.dbserver.cli.test_render_status import FAULTY, GIB, MIB, postgres, redis
 from tests.unit.test_documentation import first_column, reference
@@ -15,6 +18,22 @@ from tests.unit.test_documentation import first_column, reference
 ARCHIVE = Archive(
     "dev", "db-server-archive", "running", "/srv/archive", 3600, "0 2 * * *", synchronous=False, streaming=True,
     lag_bytes=4096, lag_seconds=1.5, windows=(ReachableTime("2026-11-26T12:00:00+00:00", "2026-11-26T13:00:00+00:00"),),
+)  # fmt: skip
+
+NOON = datetime.fromisoformat("2026-11-28T12:00:00+00:00").timestamp()
+BACKUPS = (
+    LastBackup("shop", "shop_now", 60, 4096, "2026-11-28T12:00:02+00:00", "2026-11-28T12:00:03+00:00", "no room",
+               started="2026-11-28T12:00:00+00:00"),
+    LastBackup("blog", "blog_now", 60, 512, damaged=True, started="2026-11-28T12:00:01+00:00"),
+    LastBackup("new"),
+)  # fmt: skip
+SCHEDULE = Schedule(
+    "dev", "0 2 * * *", "daily", "cron", following="2026-11-28T12:00:09+00:00", missed="2026-11-28T11:00:00+00:00",
+    last=Run("2026-11-28T12:00:00+00:00", "2026-11-28T12:00:05+00:00", 3, ("blog: no room", "shop: no room")),
+)  # fmt: skip
+OFFSITE = OffsiteState(
+    "s3://elsewhere", OffsiteRun("2026-11-28T12:00:00+00:00", "2026-11-28T12:00:07+00:00", 1, ("shop: denied",)),
+    ("shop_now",),
 )  # fmt: skip
 
 
@@ -31,7 +50,7 @@ def samples(*servers: ServerStatus) -> dict[tuple[str, str], float]:
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
-    text = metrics.exposition(Status("dev", (), archive=ARCHIVE))
+    text = metrics.exposition(Status("dev", (), BACKUPS, SCHEDULE, ARCHIVE, OFFSITE))
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert first_column(reference("metrics.md")) == set(kinds)
     for name, kind in kinds.items():
@@ -97,3 +116,46 @@ def test_the_archive_tells_what_is_late_and_from_when_to_when_seconds_come_back(
 
 def test_without_an_archive_there_is_no_series_of_one() -> None:
     assert "dbserver_archive" not in metrics.exposition(Status("dev", ()))
+
+
+def of(what: str, found: Status) -> dict[str, float]:
+    """Return the series of one kind without its name's beginning, with the subject where there is one."""
+    return {
+        (sample.name.removeprefix(f"dbserver_{what}_") + " " + sample.labels.get("subject", "")).strip(): sample.value
+        for family in text_string_to_metric_families(metrics.exposition(found))
+        for sample in family.samples
+        if sample.name.startswith(f"dbserver_{what}_") and sample.labels["stack"] == "dev"
+    }
+
+
+def test_each_application_tells_of_its_newest_backup_and_of_none() -> None:
+    assert of("backup", Status("dev", (), BACKUPS)) == {
+        "exists shop": 1, "timestamp_seconds shop": NOON, "size_bytes shop": 4096, "damaged shop": 0,
+        "verified_timestamp_seconds shop": NOON + 2, "drilled_timestamp_seconds shop": NOON + 3, "drill_failed shop": 1,
+        "exists blog": 1, "timestamp_seconds blog": NOON + 1, "size_bytes blog": 512, "damaged blog": 1,
+        "exists new": 0,
+    }  # fmt: skip
+
+
+def test_the_schedule_tells_of_its_last_and_its_next_run() -> None:
+    assert of("schedule", Status("dev", (), schedule=SCHEDULE)) == {
+        "ok": 0, "missed": 1, "next_timestamp_seconds": NOON + 9, "last_run_timestamp_seconds": NOON + 5,
+        "last_run_failures": 2,
+    }  # fmt: skip
+    fresh = Schedule("dev", "0 2 * * *", following="2026-11-28T12:00:00+00:00")
+    assert of("schedule", Status("dev", (), schedule=fresh)) == {"ok": 1, "missed": 0, "next_timestamp_seconds": NOON}
+    assert of("schedule", Status("dev", ())) == {}
+
+
+def test_the_copies_elsewhere_tell_of_the_last_push_and_of_what_waits() -> None:
+    assert of("offsite", Status("dev", (), offsite=OFFSITE)) == {
+        "ok": 0, "waiting": 1, "last_push_timestamp_seconds": NOON + 7, "last_push_failures": 1,
+    }  # fmt: skip
+    assert of("offsite", Status("dev", (), offsite=OffsiteState("s3://elsewhere"))) == {"ok": 1, "waiting": 0}
+    assert of("offsite", Status("dev", ())) == {}
+
+
+def test_a_server_with_tls_tells_until_when_its_certificate_is_valid() -> None:
+    found = samples(postgres(certificate=Validity("2026-11-28T12:00:00+00:00", 3)), redis())
+    name = "dbserver_certificate_expiry_timestamp_seconds"
+    assert {key: value for key, value in found.items() if key[0] == name} == {(name, "postgres"): NOON}

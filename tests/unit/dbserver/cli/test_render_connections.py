@@ -56,3 +56,11 @@ def test_a_colour_that_is_left_is_told_with_who_it_is() -> None:
         "blue of shop is still connected after 60.0 s: shop-blue (blue) 3 to postgres, shop-blue (blue) 1 to redis,"
         " an unknown address 172.18.0.4 3 to postgres"
     )
+
+
+def test_a_client_of_which_nobody_knows_whose_it_is_is_named_as_one() -> None:
+    left = (client(), client(server="redis", application="", container="worker-blue", total=1))
+    assert render.drained(Drained("dev", "shop", "blue", 0.0, left)).splitlines()[1] == (
+        "of these nobody knows which application's they are: worker-blue (blue) 1 to redis;"
+        " see docs/how-to/deployments.md, 'Who is connected'"
+    )

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from dbserver.cli import render_status
-from dbserver.results.status import DatabaseSize, KeptDatabase, PostgresUse, RedisUse, ServerStatus, Status, Validity
+from dbserver.results.status import (
+    DatabaseSize,
+    KeptDatabase,
+    LastBackup,
+    PostgresUse,
+    RedisUse,
+    ServerStatus,
+    Status,
+    Validity,
+)
 from tests.unit.dbserver.cli.test_render import MISSING
 from tests.unit.dbserver.cli.test_render import server as brief
 
@@ -199,3 +208,10 @@ def test_other_data_than_the_stacks_is_one_line_of_a_server_that_is_sick() -> No
     assert lines[0].startswith("SICK")
     assert [line.split()[:2] for line in lines if "another" in line] == [["data", "/data"]]
     assert "another" not in render_status.text(Status("dev", (postgres(),)))
+
+
+def test_a_newest_backup_that_was_found_damaged_is_shown_in_red_with_the_command_that_tells_more() -> None:
+    found = Status("dev", (), (LastBackup("shop", "shop_now", 60, MIB, damaged=True),))
+    line = "shop: 1 min 0 s ago, 1.0 MB, DAMAGED: ./scripts/dbserver verify shop_now"
+    assert line in render_status.text(found)
+    assert "\x1b[31m, DAMAGED" in render_status.text(found, width=120)

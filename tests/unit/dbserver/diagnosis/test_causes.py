@@ -83,11 +83,13 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("daemon-down", Facts(DECLARED, "down", "Cannot connect"), "does not run"),
     ("daemon-silent", Facts(DECLARED, "silent", "no answer"), "does not answer"),
     ("not-in-docker-group", Facts(DECLARED, "denied", "permission denied"), "not in the group docker"),
+    ("docker-before-28", facts(version="27.5.1"), "Docker 27.5.1: machines on the same link"),
     ("network-missing", replace(with_container(PG, networks=()), network=False), "nginx-network does not exist"),
     ("backup-failed", facts(schedule=Schedule("unit", last=FAILED)), "began 2026-11-24T03:00:00+00:00 failed"),
     ("offsite-failed", facts(offsite=OffsiteState("file:///copies", NOT_COPIED)), "began 2026-11-24T03:00:00 failed"),
     ("offsite-missing", facts(offsite=OffsiteState("file:///copies", waiting=("shop_1",))), "shop_1"),
     ("backup-missed", facts(schedule=Schedule("unit", "0 3 * * *", missed="2026-11-24T03:00")), "did not happen"),
+    ("backup-damaged", facts(damaged_backups=(("shop", "shop_1"),)), "of shop is damaged: shop_1"),
     ("archive-down", facts(archive=AWAY), "container db-server-archive is exited"),
     ("archive-behind", facts(archive=replace(AWAY, state="running", synchronous=True)), "EVERY COMMIT WAITS"),
     ("archive-differs", facts(archive=replace(AWAY, fault="", differences=("user: root",))), "not as declared"),
@@ -209,6 +211,18 @@ def test_a_server_that_does_not_start_is_told_the_reason_of_its_last_start_alone
 
 def test_two_servers_that_are_well_have_no_finding() -> None:
     assert findings(facts()) == []
+    assert findings(facts(version="28.0.0")) == []
+
+
+@pytest.mark.parametrize(
+    ("outside", "unless"),
+    [({}, ""), ({"redis": "10.0.0.5"}, ""), ({"postgres": "10.0.0.5"}, " ! --ctorigdst 10.0.0.5")],
+)
+def test_what_keeps_neighbours_out_spares_who_comes_by_tls(outside: dict[str, str], unless: str) -> None:
+    (found,) = findings(facts(version="20.10.24", declared=replace(DECLARED, outside=outside)))
+    assert found.severity == WARNING
+    assert found.command.endswith(f"--ctdir ORIGINAL{unless} -j DROP")
+    assert "'{{(index .IPAM.Config 0).Subnet}}' nginx-network" in found.command
 
 
 @pytest.mark.parametrize(("cause", "known", "words"), SEEN, ids=[f"{row[0]}-{n}" for n, row in enumerate(SEEN)])
@@ -304,3 +318,12 @@ def test_a_server_that_crashes_again_and_again_had_its_port() -> None:
 def test_a_server_that_crashes_at_each_start_is_not_said_to_refuse_clients() -> None:
     earlier = (LOG + 'FATAL:  password authentication failed for user "shop"', LOG + "FATAL:  something")
     assert [each.cause for each in findings(looping(*earlier))] == ["container-restarting"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "again"),
+    [("shop", "shop"), ("server.redis", "--redis"), ("server.globals", "--all"), ("database.x", "--all")],
+)
+def test_a_damaged_backup_is_made_again_by_the_command_for_what_it_is_of(subject: str, again: str) -> None:
+    (found,) = judge(facts(damaged_backups=((subject, "1"),)), CAUSES)
+    assert found.command == f"./scripts/dbserver backup {again} --stack {found.command.split()[-1]}"

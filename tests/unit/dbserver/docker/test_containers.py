@@ -49,7 +49,19 @@ def test_a_container_is_read_from_what_docker_prints(programs: Programs) -> None
             "/etc/postgresql": "/data/db-server/config/postgres",
         },
         privileges=Privileges(capabilities=(), dropped=(), security=(), read_only=False, core=None),
+        unwritable=("/etc/postgresql",),
     )
+
+
+def test_how_a_container_logs_stops_and_swaps_is_read_too(programs: Programs) -> None:
+    entry = inspected()
+    log = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    entry["HostConfig"] |= {"MemorySwap": 2048, "ShmSize": 64, "LogConfig": log}
+    entry["Config"]["StopTimeout"] = 60
+    programs.answer("container inspect", printed(entry))
+    seen = containers.inspect([NAME])[NAME]
+    assert (seen.swap, seen.shared_memory, seen.stop_seconds) == (2048, 64, 60)
+    assert seen.log == ("json-file", "max-file=3", "max-size=10m")
 
 
 def test_a_container_of_a_stranger_without_labels_mounts_ports_or_health_is_read_too(programs: Programs) -> None:

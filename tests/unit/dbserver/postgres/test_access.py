@@ -236,13 +236,6 @@ def test_a_database_and_its_role_are_dropped_and_their_entry_last() -> None:
     )
 
 
-def test_the_entry_of_an_application_is_what_operations_read_back() -> None:
-    script = access.grant(wanted())
-    assert "VALUES ('shop', 'shop_data', 'shop_user', 5, 2, 1, 'shop:') ON CONFLICT (name) DO UPDATE" in script
-    read = set(re.findall(r"'(\w+)', \1", access.REGISTERED))
-    assert read == set(Application.__dataclass_fields__)
-
-
 def test_the_shared_databases_are_closed_once_each() -> None:
     assert access.close_shared_databases("postgres").count("REVOKE") == 2
     assert f"REVOKE ALL ON DATABASE {identifier('a')} FROM PUBLIC;" in access.close_shared_databases("a")

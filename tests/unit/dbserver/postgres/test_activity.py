@@ -1,6 +1,6 @@
 """Who is connected to PostgreSQL: one script, two lines of reply."""
 
-from dbserver.postgres import activity
+from dbserver.postgres import activity, registry
 from dbserver.postgres.server import Server
 from tests.unit.fakes import SHOP, Programs, postgres_row
 from tests.unit.fakes import activity as printed
@@ -30,4 +30,4 @@ def test_our_own_question_and_the_server_s_own_processes_are_no_clients() -> Non
 
 
 def test_a_role_that_has_no_limit_yet_counts_with_the_pools_of_both_colours() -> None:
-    assert "coalesce(nullif(rolconnlimit, -1), pool_size * instances * 2)" in activity.APPLICATIONS
+    assert "(e->>'pool_size')::int * (e->>'instances')::int * 2)" in registry.LIMITS

@@ -74,7 +74,7 @@ def test_the_file_includes_what_initdb_chose_and_then_the_declared_settings_in_o
     )
 
 
-def test_the_administrator_comes_from_the_host_alone_and_everybody_else_with_a_password() -> None:
+def test_the_administrator_comes_from_the_host_alone_and_everybody_else_from_the_network_with_a_password() -> None:
     assert settings.render_hba("boss", ("172.18.0.1", "fd00::1")) == (
         "# Rendered by the db-server stack: change its configuration, not this file.\n"
         "local all all trust\n"
@@ -85,13 +85,16 @@ def test_the_administrator_comes_from_the_host_alone_and_everybody_else_with_a_p
         'host all "boss" fd00::1/128 scram-sha-256\n'
         'host all "boss" all reject\n'
         "host replication all all reject\n"
-        "host all all all scram-sha-256\n"
+        "host all all 127.0.0.1/32 scram-sha-256\n"
+        "host all all ::1/128 scram-sha-256\n"
+        "host all all samenet scram-sha-256\n"
+        "host all all all reject\n"
     )
 
 
 def test_without_a_gateway_the_administrator_is_refused_from_every_container() -> None:
     lines = settings.render_hba("boss", ()).splitlines()
-    assert lines.index('host all "boss" all reject') < lines.index("host all all all scram-sha-256")
+    assert lines.index('host all "boss" all reject') < lines.index("host all all samenet scram-sha-256")
     assert not [line for line in lines if "trust" in line and not line.startswith("local ")]
 
 

@@ -32,11 +32,13 @@ def test_a_database_beside_is_noted_under_the_name_that_it_gets() -> None:
     )
 
 
-def test_what_is_forgotten_is_dropped_with_its_role_and_its_note() -> None:
+def test_what_is_forgotten_is_dropped_with_its_roles_and_its_note() -> None:
     assert swap.forget("it's") == (
         "SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database"
         " WHERE datistemplate AND datname = 'it''s' \\gexec\n"
         'DROP DATABASE IF EXISTS "it\'s" WITH (FORCE);\nDROP ROLE IF EXISTS "it\'s";\n'
+        "SELECT format('DROP ROLE %I', rolname) FROM pg_roles"
+        " WHERE rolname ~ '^dbserver_24ceef1cb6b0cbc0_[0-9]+$' \\gexec\n"
         "DELETE FROM dbserver.database WHERE name = 'it''s';\n"
     )
 
@@ -78,15 +80,12 @@ def test_sessions_are_ended_in_the_named_databases_only() -> None:
     )
 
 
-def test_prepared_transactions_and_logical_slots_are_in_the_way() -> None:
+def test_prepared_transactions_logical_slots_and_subscriptions_are_in_the_way() -> None:
     asked = swap.obstacles("shop")
     assert "format('prepared transaction %L', gid) AS text FROM pg_prepared_xacts WHERE database = 'shop'" in asked
     assert "format('logical replication slot %s', slot_name) FROM pg_replication_slots WHERE database = 'shop'" in asked
+    assert "JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = 'shop'" in asked
     assert asked.startswith("SELECT coalesce(json_agg(text), '[]') FROM (")
-
-
-def test_who_fills_a_database_is_a_member_of_its_owner_and_nothing_else() -> None:
-    assert swap.filler("filling", "crypto") == 'CREATE ROLE "filling" LOGIN IN ROLE "crypto";\n'
 
 
 def test_whether_a_database_exists_is_asked_by_name() -> None:

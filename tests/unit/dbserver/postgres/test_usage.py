@@ -11,7 +11,7 @@ def test_it_is_asked_through_the_local_socket_in_one_command() -> None:
     assert "/var/lib/postgresql/data" in argv[6]
     assert argv[8:10] == ["sh", "-c"]
     assert argv[11:] == [
-        "env", "PGCLIENTENCODING=UTF8",
+        "env", "PGAPPNAME=dbserver", "PGCONNECT_TIMEOUT=10", "PGCLIENTENCODING=UTF8",
         "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-U", "dbadmin",
         "-d", "postgres",
     ]  # fmt: skip

@@ -50,7 +50,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "redis-eviction": {"redis-reload:redis": RELOAD},
     "redis-snapshot": {"redis-persistence:redis": RISK, "redis-reload:redis": RELOAD},
     "redis-none": {"redis-persistence:redis": RISK, "redis-reload:redis": RELOAD},
-    "redis-closed": {"redis-users:redis": RELOAD},
+    "redis-closed": {"redis-closed:redis": RELOAD},
     "application-added": {"application-created:blog": NOTHING, "redis-users:redis": RELOAD},
     "application-removed": {"application-removed:shop": RISK},
     "application-pool": {"application-changed:shop": RELOAD, "redis-users:redis": RELOAD},
@@ -63,6 +63,43 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "postgres-reload:postgres": RELOAD, "redis-reload:redis": RELOAD, "application-changed:shop": RELOAD,
         "container-in-place:redis": NOTHING, "redis-users:redis": RELOAD,
     },
+    "application-prefix": {
+        "application-keys-left:shop": RISK, "application-changed:shop": RELOAD, "redis-users:redis": RELOAD,
+    },
+    "application-other-keys": {
+        "application-keys-left:shop": RISK, "application-changed:shop": RELOAD, "redis-users:redis": RELOAD,
+    },
+    "archive-begun": {"archive-made:archive": NOTHING, "postgres-reload:postgres": RELOAD},
+    "tls-begun": {
+        "container-recreated:postgres": RECREATE, "starts-with-them:postgres": NOTHING,
+        "published-outside:postgres": NOTHING, "certificate-made:certificate": NOTHING,
+    },
+    "containers-gone": {
+        "container-created:postgres": NOTHING, "container-created:redis": NOTHING,
+        **ASKED["postgres"], **ASKED["redis"],
+    },
+    "archive-ended": {"archive-ended:archive": RISK, "less-durable:postgres": RISK, "postgres-reload:postgres": RELOAD},
+    "archive-shorter": {"archive-shorter:archive": RISK, "archive-changed:archive": NOTHING},
+    "archive-moved": {"archive-moved:archive": RISK, "archive-changed:archive": NOTHING},
+    "archive-asynchronous": {
+        "less-durable:postgres": RISK, "postgres-reload:postgres": RELOAD, "archive-changed:archive": NOTHING,
+    },
+    "archive-not-waited-for": {"less-durable:postgres": RISK, "postgres-reload:postgres": RELOAD},
+    "application-not-waiting": {
+        "less-durable:shop": RISK, "application-changed:shop": RELOAD, "redis-users:redis": RELOAD,
+    },
+    "tls-renamed": {"certificate-renewed:certificate": RELOAD, "certificate-taken:postgres": RELOAD},
+    "tls-given-up": {
+        "container-recreated:postgres": RECREATE, "starts-with-them:postgres": NOTHING,
+        "certificate-made:certificate": NOTHING,
+    },
+    "first": {
+        "application-created:crypto-ai-agent": NOTHING, "application-created:shop": NOTHING,
+        "archive-made:archive": NOTHING, "bookkeeping:db-server-recorded": NOTHING,
+        "certificate-made:certificate": NOTHING, "container-created:postgres": NOTHING,
+        "container-created:redis": NOTHING, "network-kept:network": NOTHING, "password-made:admin-password": NOTHING,
+        "published-outside:postgres": NOTHING, **ASKED["postgres"], **ASKED["redis"],
+    },
     "containers-removed-and-renamed": {
         "container-name:postgres": RISK, "container-name:redis": RISK, **RECREATED["postgres"],
         "container-recreated:redis": RECREATE, "server-asked:redis": NOTHING, "redis-users:redis": RELOAD,
@@ -70,4 +107,4 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 # Those that the program refuses while the preview is made: the exit code.
-REFUSED = {"faulty": 2, "network-missing": 5, "container-name": 5, "application-renamed": 1}
+REFUSED = {"faulty": 2, "archive-cannot": 2, "network-missing": 5, "container-name": 5, "application-renamed": 1}

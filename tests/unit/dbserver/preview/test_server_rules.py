@@ -92,7 +92,5 @@ def test_users_whose_container_alone_is_another_are_loaded_and_nobody_is_disconn
 def test_a_redis_that_opens_or_closes_says_to_whom() -> None:
     opened, closed = {"open": True}, {"open": False}
     shown = [told(step("update", "redis-users", *states, USERS)) for states in ((opened, closed), (closed, opened))]
-    assert shown == [
-        {"redis-users:redis": "closed to who comes without a password"},
-        {"redis-users:redis": "open to everybody on the network"},
-    ]
+    cut_off = "who is connected without a password is cut off; with one, an application reaches its prefix only"
+    assert shown == [{"redis-closed:redis": cut_off}, {"redis-users:redis": "open to everybody on the network"}]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dbserver import declared
+from dbserver import declared, stack_file
 from dbserver.errors import UsageError
 from dbserver.settings import file
 
@@ -82,6 +82,15 @@ def test_an_encrypted_password_and_one_that_is_kept_exclude_each_other_as_a_plai
     assert file.faults(config(applications=[entry])) == [
         "applications.0.keepPassword: a password is given as well; leave one of them out"
     ]
+
+
+def test_a_key_that_stands_twice_is_one_of_all_faults() -> None:
+    content, twice = stack_file.loaded("Pulumi.prod.yaml", "config:\n  db-server:nmae: x\n  db-server:nmae: y\n")
+    with pytest.raises(UsageError) as caught:
+        file.refuse_faults("Pulumi.prod.yaml", content, twice)
+    assert caught.value.message.splitlines()[1:] == [
+        "  nmae: stands twice, in line 2 and in line 3", "  nmae: unknown key",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

@@ -368,3 +368,17 @@ def test_declared_limits_of_redis_are_judged_against_its_memory() -> None:
     declared["redis"]["memory"] = "256m"
     found = load(declared).redis.effective_settings
     assert (found["maxmemory"], found["timeout"]) == (str(120 * 1024 * 1024), "300")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("wal_level", "minimal"), ("max_wal_senders", "2"), ("max_replication_slots", "0")]
+)
+def test_a_setting_that_leaves_the_archive_without_the_log_is_a_fault(name: str, value: str) -> None:
+    written = {"postgres": {"settings": {name: value}}}
+    assert [fault for fault in faults({**written, "archive": {"enabled": True}}) if name in fault]
+    assert load(written)
+
+
+def test_settings_that_the_archive_bears_are_none() -> None:
+    settings = {"wal_level": "logical", "max_wal_senders": "3", "max_replication_slots": "2"}
+    assert load({"archive": {"enabled": True}, "postgres": {"settings": settings}})
