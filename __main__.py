@@ -6,13 +6,13 @@ import importlib
 import pulumi
 
 from dbserver.errors import DbServerError
-from dbserver.settings.model import SettingsError, load
+from dbserver.settings.model import SettingsError
 from infra import configuration
 from infra.password import password
 from infra.preflight import HostError, examine
 
 try:
-    settings = load(configuration.values())
+    settings = configuration.settings()
 except (SettingsError, DbServerError) as fault:
     raise pulumi.RunError(str(fault)) from None
 

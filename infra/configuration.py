@@ -5,7 +5,22 @@ from typing import Any
 import pulumi
 
 from dbserver import contract
-from dbserver.settings.file import parsed
+from dbserver.settings.file import in_clear_text, parsed
+from dbserver.settings.model import Settings, SettingsError, load
+
+
+def settings() -> Settings:
+    """Return the settings. Raises SettingsError with every fault, of passwords that are no secrets too."""
+    given = values()
+    secret = pulumi.runtime.config.get_config_secret_keys_env()
+    found = in_clear_text({key: value for key, value in given.items() if f"{contract.PROJECT}:{key}" not in secret})
+    try:
+        loaded = load(given)
+    except SettingsError as fault:
+        raise SettingsError([*fault.faults, *found]) from None
+    if found:
+        raise SettingsError(found)
+    return loaded
 
 
 def values() -> dict[str, Any]:

@@ -51,8 +51,21 @@ def faults(content: Any) -> list[str]:
     named = {str(key).partition(":")[::2]: value for key, value in (config or {}).items()}
     found += [_unknown(of, key) for of, key in named if not key or of not in (contract.PROJECT, *OTHERS)]
     values = {key: _as_text(key, value) for (of, key), value in named.items() if of == contract.PROJECT and key}
+    found += in_clear_text(values)
     encrypted = tuple(f"{path}{end}" for path in _encrypted(values) for end in ".:")
     return found + [fault for fault in model.faults(_readable(values)) if not fault.startswith(encrypted)]
+
+
+def in_clear_text(values: Mapping[str, Any]) -> list[str]:
+    """Return a fault for each password that stands in the file for everybody to read, with what encrypts it."""
+    way = "stands in clear text; encrypt it: pulumi config set --secret"
+    found = [f"adminPassword: {way} adminPassword"] if isinstance(values.get("adminPassword"), str) else []
+    entries = values.get("applications")
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and isinstance(entry.get("password"), str):
+            path = f"{contract.PROJECT}:applications[{number}].password"
+            found.append(f"applications.{number}.password: {way} --path '{path}'")
+    return found
 
 
 def _unknown(of: str, key: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import yaml
 
+from tests.support import secrets
 from tests.support.commands import Ran, run
 from tests.support.leftovers import process_name
 
@@ -71,7 +72,11 @@ class Project:
             known = self.config.get(key)
             self.config[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
         content = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
-        content["config"] = {f"db-server:{key}": value for key, value in self.config.items() if value is not None}
+        given = {key: value for key, value in self.config.items() if value is not None}
+        values = secrets.hidden(given)
+        content["config"] = {f"db-server:{key}": value for key, value in values.items()}
+        if values != given:
+            content["encryptionsalt"] = secrets.salt()
         self.file.write_text(yaml.safe_dump(content))
 
     @contextmanager

@@ -50,6 +50,7 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         "PULUMI_BACKEND_URL",
         "PULUMI_HOME",
         "PULUMI_CONFIG",
+        "PULUMI_CONFIG_SECRET_KEYS",
         setup.PASSPHRASE,
         setup.PASSPHRASE_FILE,
         "DOCKER_HOST",

@@ -118,6 +118,10 @@ class _Callbacks:
         self.program.hooks[hook.name] = hook
 
 
+# Whoever gives passwords encrypts them.
+SECRETS = ("db-server:adminPassword", "db-server:applications")
+
+
 def declare(**configuration: Any) -> Program:
     """Return what the program declares with this configuration; runs once for each."""
     return _declared(json.dumps(configuration, sort_keys=True))
@@ -148,6 +152,7 @@ def run(
     values = {f"db-server:{key}": _as_text(value) for key, value in configuration.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULUMI_CONFIG", json.dumps(values))
+        patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(SECRETS))
         patch.setattr(preflight, "examine", examine or host_that_fits)
         patch.setattr(identity, "remember", lambda *_: None)
         patch.setattr(standing, "faults", lambda _: program.ended(gone))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from dbserver.cli import servers
 from tests.support.commands import Ran, run
@@ -163,6 +164,20 @@ def test_another_persons_clone_is_named_with_its_owner(clone: Path, verb: tuple[
 def test_what_an_application_needs_of_a_stack_that_was_never_made_is_exit_3(stack: Stack) -> None:
     done = stack.script("dbserver", "env", "shop")
     assert one_line_and_its_way_out(done, 3)[1] == "HINT: ./scripts/start.sh"
+
+
+def test_a_password_in_clear_text_is_refused_with_what_encrypts_it(stack: Stack) -> None:
+    content = yaml.safe_load(stack.file.read_text())
+    content["config"]["db-server:adminPassword"] = "in-clear-text-7261"
+    content["config"]["db-server:applications"] = [{"name": "shop", "password": "in-clear-text-7262"}]
+    stack.file.write_text(yaml.safe_dump(content))
+    stack.pulumi("stack", "init", stack.name).ok()
+    for done in (stack.start(), stack.pulumi("preview")):
+        assert done.code != 0
+        assert "encrypt it: pulumi config set --secret adminPassword" in done.text
+        assert "pulumi config set --secret --path 'db-server:applications[0].password'" in done.text
+        assert "in-clear-text" not in done.text
+    assert stack.start().code == 2
 
 
 def test_a_passphrase_that_does_not_fit_is_told_with_the_variable_that_is_set(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dbserver.settings.model import SettingsError
 from infra import configuration
 
 
@@ -36,3 +37,35 @@ def test_keys_of_other_packages_are_not_ours(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_configuration_at_all_is_an_empty_one() -> None:
     assert configuration.values() == {}
+
+
+PASSWORDS = {
+    "db-server__adminPassword": "of the administrator",
+    "db-server__applications": json.dumps([{"name": "open"}, {"name": "shop", "password": "of the shop"}]),
+}
+
+
+def test_passwords_in_clear_text_are_faults_that_name_what_encrypts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over(monkeypatch, **PASSWORDS)
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", "[]")
+    with pytest.raises(SettingsError) as caught:
+        configuration.settings()
+    way = "stands in clear text; encrypt it: pulumi config set --secret"
+    assert caught.value.faults == [
+        f"adminPassword: {way} adminPassword",
+        f"applications.1.password: {way} --path 'db-server:applications[1].password'",
+    ]
+    assert "of the" not in str(caught.value)
+
+
+def test_passwords_that_are_secrets_are_taken_and_other_faults_named_beside_open_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handed_over(monkeypatch, **PASSWORDS)
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["db-server:adminPassword", "db-server:applications"]))
+    assert configuration.settings().admin_password == "of the administrator"
+    handed_over(monkeypatch, **PASSWORDS, **{"db-server__redsi": "{}"})
+    monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["db-server:applications"]))
+    with pytest.raises(SettingsError) as caught:
+        configuration.settings()
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["redsi", "adminPassword"]

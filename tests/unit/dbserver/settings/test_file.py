@@ -59,7 +59,7 @@ def test_all_faults_are_told_at_once_and_the_file_is_named() -> None:
         {"encryptionsalt": "v1:x", "secretsprovider": "p", "encryptedkey": "k", "environment": ["e"], **config()},
         {"config": {"docker:host": "unix:///x", "pulumi:disable-default-providers": ["*"]}},
         config(standIns="true"), config(standIns=True), config(postgres='{"port": 5433}'),
-        config(adminPassword=12345678),
+        config(adminPassword={"secure": "v1:x"}, standIns=True),
         config(adminPassword={"secure": "v1:x"}, applications=[{"name": "shop", "password": {"secure": "v1:y"}}]),
         config(postgres={"secure": "v1:all of it"}), config(redis={"port": {"secure": "v1:x"}}),
     ],
@@ -72,6 +72,15 @@ def test_what_the_engine_takes_is_no_fault(content: Any) -> None:
 def test_a_key_beside_an_encrypted_one_is_judged() -> None:
     content = config(postgres={"port": {"secure": "v1:x"}, "prot": 1})
     assert file.faults(content) == ["postgres.prot: unknown key; did you mean port?"]
+
+
+def test_a_password_in_clear_text_is_a_fault_that_names_what_encrypts_it() -> None:
+    entries = [{"name": "shop", "password": {"secure": "v1:x"}}, {"name": "blog", "password": "of the blog"}]
+    way = "stands in clear text; encrypt it: pulumi config set --secret"
+    assert file.faults(config(adminPassword="12345678", applications=entries)) == [
+        f"adminPassword: {way} adminPassword",
+        f"applications.1.password: {way} --path 'db-server:applications[1].password'",
+    ]
 
 
 def test_an_encrypted_password_and_one_that_is_kept_exclude_each_other_as_a_plain_one_does() -> None:
