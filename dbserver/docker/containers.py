@@ -223,7 +223,7 @@ def _container(entry: dict[str, Any]) -> Container:
         image=config["Image"],
         image_id=entry["Image"],
         state=state["Status"],
-        health=(state.get("Health") or {}).get("Status", ""),
+        health=_health(state.get("Health") or {}),
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         restarts=entry["RestartCount"],
@@ -281,6 +281,12 @@ def _log(found: Mapping[str, Any] | None) -> tuple[str, ...]:
 def logging(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
     """Return where a container's log goes, in one order: the driver, then its options."""
     return (driver, *(f"{name}={value}" for name, value in sorted(options.items())))
+
+
+def _health(found: Mapping[str, Any]) -> str:
+    """Return what Docker says; until the first check after a pause it says "unhealthy", although no check has failed."""
+    status = str(found.get("Status", ""))
+    return "starting" if status == "unhealthy" and found.get("FailingStreak") == 0 else status
 
 
 def _health_check(check: dict[str, Any] | None) -> HealthCheck | None:

@@ -26,8 +26,7 @@ def _shop(lent: Lent) -> None:
 def _as_before(lent: Lent) -> Iterator[None]:
     before = lent.ids()
     yield
-    # Docker says "unhealthy" of a container that has just started, until its first health check.
-    lent.until(lambda: lent.script("status.sh").code == 0)
+    lent.script("status.sh").ok()
     assert lent.ids() == before
 
 
