@@ -284,7 +284,7 @@ def logging(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _health(found: Mapping[str, Any]) -> str:
-    """Return what Docker says; until the first check after a pause it says "unhealthy", although no check has failed."""
+    """Return what Docker says; after a pause it says "unhealthy" until the next check, although none has failed."""
     status = str(found.get("Status", ""))
     return "starting" if status == "unhealthy" and found.get("FailingStreak") == 0 else status
 

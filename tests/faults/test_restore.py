@@ -81,6 +81,7 @@ def test_faults_6_7_and_21_a_check_that_needs_a_search_path_does_not_cost_the_li
     as_role(shop, "DROP TABLE offer; DROP FUNCTION allowed; DROP TABLE limits")
 
 
+@pytest.mark.full
 def test_fault_10_the_latest_is_that_of_the_application(shop: Stack) -> None:
     own = backed_up(shop)
     backed_up(shop, "shop-two")
@@ -128,6 +129,7 @@ def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Sta
         assert client.returncode != 0
 
 
+@pytest.mark.full
 def test_a_live_table_that_cannot_be_read_is_what_a_restore_is_for(shop: Stack, backup: str) -> None:
     as_role(shop, "CREATE TABLE damaged AS SELECT 1 AS n")
     path = as_role(shop, "SELECT pg_relation_filepath('damaged')")
@@ -239,6 +241,7 @@ def test_fault_17_a_command_that_dies_in_the_swap_locks_nobody_out(shop: Stack, 
     restored(shop, backup)
 
 
+@pytest.mark.full
 def test_two_restores_at_once_are_one_and_a_refused_one(shop: Stack, backup: str) -> None:
     arguments = ("restore", "shop", backup, "--confirm", "shop")
     with interrupted.stopped(shop, "--exit-on-error", *arguments) as process:

@@ -32,6 +32,7 @@ def test_a_backup_says_of_what_it_is_and_is_its_users_alone(shop: Stack) -> None
     assert made in shop.script("dbserver", "backups", "shop").ok().out
 
 
+@pytest.mark.full
 def test_two_backups_of_one_second_are_two(shop: Stack) -> None:
     assert len({backed_up(shop) for _ in range(2)}) == 2
 
@@ -96,6 +97,7 @@ def test_a_drill_of_a_damaged_backup_says_so_and_fails(shop: Stack) -> None:
     shop.script("dbserver", "verify", backed_up(shop)).ok()
 
 
+@pytest.mark.full
 def test_the_documented_name_takes_the_newest_backup_of_that_day(shop: Stack) -> None:
     made = backed_up(shop)
     named = f"backups/shop_{time.strftime('%Y-%m-%d')}.sql"

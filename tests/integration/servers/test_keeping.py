@@ -116,6 +116,7 @@ def test_globals_that_are_cut_off_are_no_backup(shop: Stack) -> None:
     assert verb(shop, "verify", made, code=1)["faults"]
 
 
+@pytest.mark.full
 def test_a_newest_backup_that_was_found_damaged_is_told_until_another_one_is_made(shop: Stack) -> None:
     made = backed_up(shop)
     assert [each["damaged"] for each in verb(shop, "status")["backups"] if each["subject"] == "shop"] == [False]

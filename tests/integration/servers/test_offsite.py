@@ -275,6 +275,7 @@ def test_a_target_that_is_full_fails_the_push_and_keeps_what_is_there(
         assert offsite(depot, "verify", "--identity", str(key)).ok()
 
 
+@pytest.mark.full
 def test_an_object_that_is_damaged_at_rest_is_named_and_nothing_is_made_of_it(
     depot: Stack, key: Path, tmp_path: Path
 ) -> None:

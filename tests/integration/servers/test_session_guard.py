@@ -44,7 +44,7 @@ def test_the_traps_are_live_for_a_session_without_the_guard(trapped: Lent) -> No
 
 
 VERBS = [
-    "start --refresh", "list", "info shop", "status", "connections", "doctor", "drift", "backup --all", "drill shop",
+    "start --refresh", "list", "info shop", "status", "connections", "doctor", "drift", "backup --all",
     "prune --all --dry-run --keep-last 1",
 ]  # fmt: skip
 # What these do is in others of them too.
