@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dbserver import cleaning, contract, execute
 from dbserver.docker import daemon
 from dbserver.docker.privileges import Privileges
-from dbserver.errors import DbServerError, NotRunningError
+from dbserver.errors import DbServerError
 
 ANSWER_SECONDS = 30
 
@@ -113,7 +113,7 @@ def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what Docker tells of these containers, of those that exist. Raises NotRunningError as `inspect`."""
     shown = daemon.answer(["docker", "container", "inspect", *names])
     if not shown.succeeded and "no such container" not in shown.stderr.lower():
-        raise daemon_error(shown.output)
+        raise daemon.refused(shown.output)
     return list(json.loads(shown.stdout or "[]"))
 
 
@@ -197,17 +197,6 @@ def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:
     """Return the log's last lines since a time (RFC 3339, or such as 10m), of both streams, the errors' last."""
     shown = daemon.answer(["docker", "logs", "--since", since, "--tail", str(count), name])
     return tuple(cleaning.lines(shown.stdout) + cleaning.lines(shown.stderr)) if shown.succeeded else ()
-
-
-def daemon_error(said: str) -> NotRunningError:
-    """Return the error for a daemon that does not answer, with the way out."""
-    if "permission denied" in said.lower():
-        return NotRunningError(
-            "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
-        )
-    # Docker says the same of each name that it was asked for.
-    once = "\n".join(dict.fromkeys(cleaning.lines(said)))
-    return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")
 
 
 def _to_the_end(argv: Sequence[str]) -> None:

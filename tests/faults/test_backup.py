@@ -189,7 +189,9 @@ def test_fault_20_a_backup_made_on_a_terminal_is_whole(shop: Stack) -> None:
     shop.script("dbserver", "verify", made).ok()
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "blow", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)], ids=lambda each: each.name
+)
 def test_a_backup_that_is_interrupted_cleans_up_after_itself(shop: Stack, blow: signal.Signals) -> None:
     before = interrupted.made(shop)
     with migration(shop) as session:

@@ -114,6 +114,7 @@ def test_fault_15_a_role_that_is_gone_comes_back_with_its_grants(shop: Stack) ->
     assert as_role(shop, "SELECT tableowner FROM pg_tables WHERE tablename = 'item'") == "shop"
 
 
+@pytest.mark.full
 def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Stack, backup: str) -> None:
     argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
     clients = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -162,6 +163,7 @@ def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backu
     as_role(shop, "ROLLBACK PREPARED 'half-done'")
 
 
+@pytest.mark.full
 def test_a_rollback_that_a_prepared_transaction_stands_in_the_way_of_cuts_nobody_off(shop: Stack, backup: str) -> None:
     restored(shop, backup)
     as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
@@ -187,6 +189,7 @@ def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) 
     shop.sql("SELECT pg_drop_replication_slot('feed')", "shop")
 
 
+@pytest.mark.full
 def test_a_subscription_is_named_and_refused_and_of_a_backup_not_brought_back(shop: Stack) -> None:
     shop.sql("CREATE SUBSCRIPTION feed CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false)", "shop")
     made = backed_up(shop)

@@ -121,7 +121,8 @@ def test_another_application_s_backup_is_not_taken(shop: Stack) -> None:
     assert (tried.code, "is a backup of shop-two" in tried.err) == (2, True), tried.text
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(60, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("count", [10, 60])
 def test_clients_that_connect_again_notice_a_moment_and_lose_nothing_unknown(shop: Stack, count: int) -> None:
     as_role(shop, "CREATE TABLE IF NOT EXISTS written (n int)")
     limit = shop.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'shop'")

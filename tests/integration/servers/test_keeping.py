@@ -215,6 +215,7 @@ def test_databases_that_restores_replaced_go_after_a_week_and_no_others(shop: St
     shop.sql("DROP DATABASE shop__old_by_hand")
 
 
+@pytest.mark.full
 def test_what_restores_replaced_goes_by_itself_after_a_week_unless_somebody_is_in_it(shop: Stack) -> None:
     made = backed_up(shop)
     kept = [verb(shop, "restore", "shop", made, "--confirm", "shop")["kept"] for _ in range(2)]
