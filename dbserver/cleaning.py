@@ -24,9 +24,14 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)
 
 
+def one_line(text: str) -> str:
+    """Return a text with blanks for its line feeds too."""
+    return printable(text).replace("\n", " ")
+
+
 def clean(line: str) -> str:
     """Return a line of a log or of a message without secrets and all in one line, not too long to read."""
     for secret in SECRETS:
         line = secret.sub(r"\1***", line)
-    line = printable(line).replace("\n", " ").strip()
+    line = one_line(line).strip()
     return line if len(line) <= LINE_LENGTH else line[: LINE_LENGTH - 3] + "..."

@@ -113,9 +113,14 @@ def read(stack: str) -> Declared:
 
 def refuse_faults(stack: str) -> None:
     """Raise UsageError where the file has faults: what is mistyped would count as never declared."""
+    judge(stack, _text(stack))
+
+
+def judge(stack: str, text: str) -> None:
+    """Raise UsageError where what is, or will be, the text of the stack's file has faults."""
     from dbserver.settings import file as settings  # noqa: PLC0415  pydantic takes longer than a verb that only looks
 
-    content, twice = stack_file.loaded(file(stack).name, _text(stack))
+    content, twice = stack_file.loaded(file(stack).name, text)
     settings.refuse_faults(file(stack).name, content, twice)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from dbserver import cleaning, contract
 from dbserver.declared import Declared
 from dbserver.docker import daemon
-from dbserver.docker.containers import daemon_error
 from dbserver.errors import RefusedError
 
 # A container's name, its stack, its server; the last two are empty for containers that no stack made.
@@ -41,7 +40,7 @@ def refuse_others(declared: Declared, owners: Mapping[str, str]) -> None:
 def _rows() -> list[Row]:
     shown = daemon.answer(["docker", "container", "ls", "--all", "--no-trunc", "--format", ROW])
     if not shown.succeeded:
-        raise daemon_error(shown.output)
+        raise daemon.refused(shown.output)
     rows = [line.split("\t") for line in cleaning.lines(shown.stdout)]
     return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]  # noqa: PLR2004  the columns of ROW
 

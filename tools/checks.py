@@ -51,15 +51,18 @@ def tiers(arguments: Sequence[str]) -> list[Tier]:
     """Return the tiers in their order; `--full` adds the long forms, other arguments are for real servers' tests."""
     full, others = "--full" in arguments, [each for each in arguments if each != "--full"]
     long = ["-m", "", "--timeout", "3600"] if full else []
-    # More of them than processors: much of a test is a wait. A module's tests share what it has made, in one of them.
-    real = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder", "--durations", "10", *long, *others)
+    # More of them than processors: much of a test is a wait. A module's tests share what it has made, in one of them;
+    # each starts stacks of its own, for which fewer tests of the servers wait than of the engine.
+    real = ("--dist", "loadscope", "--no-loadscope-reorder", "--durations", "10", *long, *others)
     return [
         Tier("format", ("ruff", "format", "--check", "."), 10),
         Tier("lint", ("python", "-P", "-m", "tools.lint"), 10),
         Tier("types", ("mypy", "."), 40),
         Tier("unit", (*PYTEST, "tests/unit", "-n", "2"), 60),
-        Tier("servers", (*PYTEST, "tests/integration/servers", "tests/faults", *real), 3600 if full else 240),
-        Tier("engine", (*PYTEST, "tests/integration/engine", *real), 3600 if full else 360),
+        Tier(
+            "servers", (*PYTEST, "tests/integration/servers", "tests/faults", "-n", "3", *real), 3600 if full else 240
+        ),
+        Tier("engine", (*PYTEST, "tests/integration/engine", "-n", "4", *real), 3600 if full else 360),
     ]
 
 

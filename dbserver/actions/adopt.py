@@ -62,6 +62,7 @@ def plan(wanted: Wanted) -> Plan:
     chosen = fitting.declared(found.postgres, wanted.left_out)
     path = configured.file(wanted.stack)
     before = path.read_text() if path.exists() else ""
+    configured.judge(wanted.stack, before)
     content = configuration.parsed(before, path.name)
     reasons = fitting.refusals(found, wanted.left_out, allow_open=wanted.allow_open_redis)
     if not reasons:
@@ -70,6 +71,7 @@ def plan(wanted: Wanted) -> Plan:
     if reasons:
         raise RefusedError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons), "mend these, then run it again")
     text = configuration.text(configuration.merged(content, found, chosen))
+    configured.judge(wanted.stack, text)
     notices = fitting.notices(found, wanted.left_out)
     changes = configuration.changes(before, text, path.name)
     names = _names(text, chosen)

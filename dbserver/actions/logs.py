@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from dbserver import cleaning, contract, execute
 from dbserver.declared import Declared
-from dbserver.docker import containers
+from dbserver.docker import containers, daemon
 from dbserver.errors import DbServerError, NotRunningError, UsageError
 from dbserver.postgres.log import of_application
 from dbserver.registry import one
@@ -76,7 +76,7 @@ def _lines(server: str, container: str, since: str | None, count: int | None) ->
 def _refused(shown: execute.Finished) -> DbServerError:
     if "invalid value for" in shown.stderr or "failed to parse" in shown.stderr:
         return UsageError(f"--since: {shown.output}", "a duration such as 10m, or a time such as 2026-11-23T14:05:07")
-    return containers.daemon_error(shown.output)
+    return daemon.refused(shown.output)
 
 
 def _line(server: str, text: str) -> LogLine:

@@ -57,6 +57,7 @@ def rescue(wanted: Wanted, tell: Tell) -> Rescued:
             depot = Depot(target, wanted.stack, wanted.place)
             names = _newest(depot)
             found = _at_home(_setup(depot, names[setup.SUBJECT], wanted.identity), wanted)
+            configuration.judge(wanted.stack, found.configuration)
             declared = configuration.parse(wanted.stack, found.configuration)
             needed = _needed(depot, declared, names[everything.SUBJECT], wanted)
             kept = _prepared(declared, wanted, found, tell)

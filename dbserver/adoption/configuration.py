@@ -14,7 +14,6 @@ from dbserver import cleaning, contract, stack_file
 from dbserver.adoption import fitting
 from dbserver.adoption.found import Database, Installation, Postgres, Redis
 from dbserver.applications import COLOURS, default_database
-from dbserver.errors import UsageError
 from dbserver.postgres.settings import MANAGED, MEMORY_PER_CONNECTION, MIB
 from dbserver.redis.limits import SHARE
 from dbserver.redis.settings import persistence_of
@@ -22,7 +21,6 @@ from dbserver.units import parse_bytes
 
 POOL = 10
 RESERVE = 10
-NUMBERS = ("maxConnections", "adminReserve", "poolSize", "instancesPerColour")
 SMALLEST_REDIS, ROOM = 256 * MIB, 2
 # Of what was found: another value in the file is another installation, or would change it while it is adopted.
 FACTS = {"network": ("name",), "postgres": ("image", "containerName", "adminUser"),
@@ -60,40 +58,9 @@ def contradictions(content: Mapping[str, Any], found: Installation, chosen: Sequ
 
 
 def parsed(before: str, name: str) -> dict[str, Any]:
-    """Return a file's content; of one that is not there yet, nothing. Raises UsageError for what is none."""
+    """Return a judged file's content; of one that is not there yet, nothing."""
     content = stack_file.content(name, before) or {}
-    if not isinstance(content, dict) or not isinstance(content.get("config", {}), dict):
-        raise UsageError(f"{name} holds no configuration", "correct the file")
-    faults = [*_shapes(content.get("config", {}))]
-    if faults:
-        raise UsageError(f"{name}: {'; '.join(faults)}", "correct the file")
-    return content
-
-
-def _shapes(values: Mapping[str, Any]) -> Iterator[str]:
-    """What could not even be compared; all else is the program's to judge."""
-    sections = {name: values.get(f"{contract.PROJECT}:{name}") or {} for name in ("network", "postgres", "redis")}
-    yield from (f"{name} is no section" for name, section in sections.items() if not isinstance(section, dict))
-    entries = values.get(f"{contract.PROJECT}:applications") or []
-    if not isinstance(entries, list) or any(not isinstance(each, dict) or "name" not in each for each in entries):
-        yield "applications is no list of entries with names"
-        return
-    numbers = [*(entries), *(section for section in sections.values() if isinstance(section, dict))]
-    for section in numbers:
-        yield from (f"{key} is no number: {section[key]}" for key in NUMBERS if not _number(section.get(key, 0)))
-        if not _amount(section.get("memory", 0)):
-            yield f"memory is no amount such as 512m: {section['memory']}"
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _amount(value: object) -> bool:
-    try:
-        return parse_bytes(value) >= 0
-    except ValueError:
-        return False
+    return {**content, "config": content.get("config") or {}}
 
 
 def store(written: str, project: PurePath) -> tuple[Path, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbserver import contract
-from dbserver.cleaning import clean
+from dbserver.cleaning import clean, one_line
 from dbserver.diagnosis.facts import Facts, Server
 from dbserver.results.diagnosis import Finding
 
@@ -124,4 +124,5 @@ def _command(facts: Facts, cause: Cause, seen: Seen) -> str:
         known["container"] = declared.containers[seen.server]
         known["data"] = contract.data_directory(declared.data_directory, seen.server)
     quoted = {name: shlex.quote(value) for name, value in known.items()}
-    return (seen.instead or cause.mend).format(**{**quoted, **seen.values})
+    filled = (seen.instead or cause.mend).format(**{**quoted, **seen.values})
+    return one_line(filled)

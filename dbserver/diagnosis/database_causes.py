@@ -38,7 +38,8 @@ def _named(indexes: Sequence[str]) -> list[str]:
 
 def _again(database: str, indexes: Sequence[str]) -> dict[str, str]:
     """Return what of a database is made again: these indexes, or all where they are unknown or many."""
-    chosen = indexes if len(indexes) <= INDEXES_AT_MOST else ()
+    # A name that cannot be shown as it is cannot be in a command either.
+    chosen = indexes if len(indexes) <= INDEXES_AT_MOST and all(map(str.isprintable, indexes)) else ()
     flags = "".join(f' --index "{in_double_quotes(name)}"' for name in chosen)
     return {"name": in_double_quotes(database), "indexes": flags}
 

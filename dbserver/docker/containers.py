@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dbserver import cleaning, contract, execute
 from dbserver.docker import daemon
 from dbserver.docker.privileges import Privileges
-from dbserver.errors import DbServerError, NotRunningError
+from dbserver.errors import DbServerError
 
 ANSWER_SECONDS = 30
 
@@ -113,7 +113,7 @@ def inspected(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return what Docker tells of these containers, of those that exist. Raises NotRunningError as `inspect`."""
     shown = daemon.answer(["docker", "container", "inspect", *names])
     if not shown.succeeded and "no such container" not in shown.stderr.lower():
-        raise daemon_error(shown.output)
+        raise daemon.refused(shown.output)
     return list(json.loads(shown.stdout or "[]"))
 
 
@@ -199,17 +199,6 @@ def recent_lines(name: str, since: str, count: int) -> tuple[str, ...]:
     return tuple(cleaning.lines(shown.stdout) + cleaning.lines(shown.stderr)) if shown.succeeded else ()
 
 
-def daemon_error(said: str) -> NotRunningError:
-    """Return the error for a daemon that does not answer, with the way out."""
-    if "permission denied" in said.lower():
-        return NotRunningError(
-            "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
-        )
-    # Docker says the same of each name that it was asked for.
-    once = "\n".join(dict.fromkeys(cleaning.lines(said)))
-    return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")
-
-
 def _to_the_end(argv: Sequence[str]) -> None:
     """An interruption of this process must not reach a client half-way: the container would stay stopped."""
     execute.run(argv, timeout=contract.STOP_SECONDS + ANSWER_SECONDS, own_session=True)
@@ -223,7 +212,7 @@ def _container(entry: dict[str, Any]) -> Container:
         image=config["Image"],
         image_id=entry["Image"],
         state=state["Status"],
-        health=(state.get("Health") or {}).get("Status", ""),
+        health=_health(state.get("Health") or {}),
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         restarts=entry["RestartCount"],
@@ -281,6 +270,12 @@ def _log(found: Mapping[str, Any] | None) -> tuple[str, ...]:
 def logging(driver: str, options: Mapping[str, str]) -> tuple[str, ...]:
     """Return where a container's log goes, in one order: the driver, then its options."""
     return (driver, *(f"{name}={value}" for name, value in sorted(options.items())))
+
+
+def _health(found: Mapping[str, Any]) -> str:
+    """Return what Docker says; after a pause it says "unhealthy" until the next check, although none has failed."""
+    status = str(found.get("Status", ""))
+    return "starting" if status == "unhealthy" and found.get("FailingStreak") == 0 else status
 
 
 def _health_check(check: dict[str, Any] | None) -> HealthCheck | None:

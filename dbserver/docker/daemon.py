@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbserver import execute
+from dbserver import cleaning, execute
 from dbserver.errors import CommandError, NotRunningError
 
 # A question that is answered at once has so long; then the daemon's version is asked, for which even a busy one needs
@@ -55,3 +55,14 @@ def letting_neighbours_in(version: str) -> str:
         return ""
     machines = "machines on the same link as this host can reach ports that are published on 127.0.0.1"
     return f"Docker {version}: {machines}; Docker {KEEPING_NEIGHBOURS_OUT} keeps them out"
+
+
+def refused(said: str) -> NotRunningError:
+    """Return the error for a daemon that does not answer, with the way out."""
+    if "permission denied" in said.lower():
+        return NotRunningError(
+            "no permission to use the Docker daemon", "sudo usermod -aG docker $USER, then log in again"
+        )
+    # Docker says the same of each name that it was asked for.
+    once = "\n".join(dict.fromkeys(cleaning.lines(said)))
+    return NotRunningError(f"the Docker daemon does not answer: {once}", "sudo systemctl start docker")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbserver import execute
-from dbserver.docker.containers import ANSWER_SECONDS, daemon_error
+from dbserver.docker import daemon
+from dbserver.docker.containers import ANSWER_SECONDS
 
 ADDRESSES = ("IPv4Address", "IPv6Address")
 
@@ -28,7 +29,7 @@ def find(name: str) -> Network | None:
     if not shown.succeeded:
         if "no such network" in shown.stderr.lower() or "not found" in shown.stderr.lower():
             return None
-        raise daemon_error(shown.output)
+        raise daemon.refused(shown.output)
     entry = json.loads(shown.stdout)[0]
     configs = (entry.get("IPAM") or {}).get("Config") or []
     gateways = tuple(_gateway(config) for config in configs if config.get("Subnet") or config.get("Gateway"))

@@ -189,7 +189,9 @@ def test_fault_20_a_backup_made_on_a_terminal_is_whole(shop: Stack) -> None:
     shop.script("dbserver", "verify", made).ok()
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "blow", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)], ids=lambda each: each.name
+)
 def test_a_backup_that_is_interrupted_cleans_up_after_itself(shop: Stack, blow: signal.Signals) -> None:
     before = interrupted.made(shop)
     with migration(shop) as session:
@@ -204,6 +206,7 @@ def test_a_backup_that_is_interrupted_cleans_up_after_itself(shop: Stack, blow: 
     assert interrupted.left_in_the_directory(shop) == []
 
 
+@pytest.mark.full
 def test_a_backup_ends_with_the_server_that_is_killed(shop: Stack) -> None:
     before = interrupted.made(shop)
     with frozen_dump(shop) as process:
@@ -218,6 +221,7 @@ def test_a_backup_ends_with_the_server_that_is_killed(shop: Stack) -> None:
     backed_up(shop)
 
 
+@pytest.mark.full
 def test_what_another_application_s_dead_run_left_is_left_to_it(shop: Stack) -> None:
     interrupted.killed(shop, "manifest.json.new", "backup", "shop-two")
     left = interrupted.left_in_the_directory(shop)

@@ -92,7 +92,7 @@ def cases(names: Iterable[str], alike: Collection[str]) -> list[Any]:
 DUMPS = ("plain.sql", "gz", "zst", "custom.dump", "tar.tar", "directory")
 
 
-@pytest.mark.parametrize("name", cases(DUMPS, alike=("gz", "tar.tar")))
+@pytest.mark.parametrize("name", cases(DUMPS, alike=("gz", "zst", "tar.tar", "directory")))
 def test_every_form_comes_in_and_belongs_to_the_application(shop: Stack, name: str) -> None:
     done = restoring(shop, shop.directory / "files" / name).ok()
     told: dict[str, Any] = json.loads(done.out)

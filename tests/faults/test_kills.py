@@ -35,7 +35,7 @@ def test_a_backup_that_is_killed_just_before_it_is_one_is_none(shop: Stack) -> N
     assert_nothing_left(shop)
 
 
-@pytest.mark.parametrize("verb", ["restore", "rollback"])
+@pytest.mark.parametrize("verb", ["restore", pytest.param("rollback", marks=pytest.mark.full)])
 def test_a_verb_that_is_killed_in_its_swap_leaves_one_whole_database_and_goes_on(shop: Stack, verb: str) -> None:
     as_role(shop, "DELETE FROM item WHERE name = 'written since'")
     backup = backed_up(shop)

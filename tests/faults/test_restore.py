@@ -81,6 +81,7 @@ def test_faults_6_7_and_21_a_check_that_needs_a_search_path_does_not_cost_the_li
     as_role(shop, "DROP TABLE offer; DROP FUNCTION allowed; DROP TABLE limits")
 
 
+@pytest.mark.full
 def test_fault_10_the_latest_is_that_of_the_application(shop: Stack) -> None:
     own = backed_up(shop)
     backed_up(shop, "shop-two")
@@ -113,6 +114,7 @@ def test_fault_15_a_role_that_is_gone_comes_back_with_its_grants(shop: Stack) ->
     assert as_role(shop, "SELECT tableowner FROM pg_tables WHERE tablename = 'item'") == "shop"
 
 
+@pytest.mark.full
 def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Stack, backup: str) -> None:
     argv = ["docker", "exec", "-i", shop.postgres, "psql", "-XAtq", "-U", "shop", "-d", "shop"]
     clients = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -128,6 +130,7 @@ def test_fault_16_clients_in_the_midst_of_transactions_are_no_obstacle(shop: Sta
         assert client.returncode != 0
 
 
+@pytest.mark.full
 def test_a_live_table_that_cannot_be_read_is_what_a_restore_is_for(shop: Stack, backup: str) -> None:
     as_role(shop, "CREATE TABLE damaged AS SELECT 1 AS n")
     path = as_role(shop, "SELECT pg_relation_filepath('damaged')")
@@ -160,6 +163,7 @@ def test_fault_16_a_prepared_transaction_is_named_and_refused(shop: Stack, backu
     as_role(shop, "ROLLBACK PREPARED 'half-done'")
 
 
+@pytest.mark.full
 def test_a_rollback_that_a_prepared_transaction_stands_in_the_way_of_cuts_nobody_off(shop: Stack, backup: str) -> None:
     restored(shop, backup)
     as_role(shop, "BEGIN; DELETE FROM item; PREPARE TRANSACTION 'half-done'")
@@ -185,6 +189,7 @@ def test_fault_23_a_logical_slot_is_named_and_refused(shop: Stack, backup: str) 
     shop.sql("SELECT pg_drop_replication_slot('feed')", "shop")
 
 
+@pytest.mark.full
 def test_a_subscription_is_named_and_refused_and_of_a_backup_not_brought_back(shop: Stack) -> None:
     shop.sql("CREATE SUBSCRIPTION feed CONNECTION 'dbname=shop' PUBLICATION p WITH (connect = false)", "shop")
     made = backed_up(shop)
@@ -239,6 +244,7 @@ def test_fault_17_a_command_that_dies_in_the_swap_locks_nobody_out(shop: Stack, 
     restored(shop, backup)
 
 
+@pytest.mark.full
 def test_two_restores_at_once_are_one_and_a_refused_one(shop: Stack, backup: str) -> None:
     arguments = ("restore", "shop", backup, "--confirm", "shop")
     with interrupted.stopped(shop, "--exit-on-error", *arguments) as process:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from dbserver import certificates, contract
-from dbserver.docker.containers import daemon_error
+from dbserver.docker import daemon
 from dbserver.docker.privileges import PRIVILEGES
 from dbserver.postgres.settings import ENCRYPTED as PG_TLS
 from dbserver.redis.access import fence
@@ -710,7 +710,7 @@ def test_a_host_that_is_refused_ends_the_run_with_every_reason_and_has_declared_
 
 def test_a_daemon_that_does_not_answer_ends_the_run_with_the_way_out() -> None:
     def examine(_: Settings) -> Any:
-        raise daemon_error("Cannot connect to the Docker daemon")
+        raise daemon.refused("Cannot connect to the Docker daemon")
 
     ended = run({}, examine)
     assert isinstance(ended.fault, pulumi.RunError), repr(ended.fault)

@@ -115,6 +115,7 @@ def assert_refused_untouched(stack: Stack, *parts: str) -> None:
     assert stack.sql("SELECT array_agg(rolname ORDER BY 1) FROM pg_roles") == roles
 
 
+@pytest.mark.full
 def test_hostile_names_are_refused_all_at_once_before_anything_is_touched(town: Stack) -> None:
     with as_before(town, always=True) as before:
         town.configure(applications=[*before, *HOSTILE_ENTRIES.values()])
@@ -126,6 +127,7 @@ def test_hostile_names_are_refused_all_at_once_before_anything_is_touched(town: 
         assert_refused_untouched(town, *paths)
 
 
+@pytest.mark.full
 def test_the_servers_own_names_and_names_used_twice_are_refused_before_anything_is_touched(town: Stack) -> None:
     own = ["postgres", "template0", "template1", "dbadmin"]
     with as_before(town, always=True) as before:
@@ -146,8 +148,11 @@ def test_the_servers_own_names_and_names_used_twice_are_refused_before_anything_
 
 @pytest.mark.parametrize(
     ("entry", "access"),
-    [({"name": "default"}, "password"), ({"name": "everybody", "role": "public"}, "open"), ({"name": "none"}, "open")],
-    ids=["Redis's default user", "PostgreSQL's public", "PostgreSQL's none"],
+    [
+        pytest.param({"name": "default"}, "password", id="Redis's default user"),
+        pytest.param({"name": "everybody", "role": "public"}, "open", id="PostgreSQL's public", marks=pytest.mark.full),
+        pytest.param({"name": "none"}, "open", id="PostgreSQL's none", marks=pytest.mark.full),
+    ],
 )
 def test_a_name_that_a_server_keeps_for_itself_is_refused_before_anything_is_touched(
     town: Stack, entry: dict[str, Any], access: str
@@ -161,7 +166,7 @@ def test_a_name_that_a_server_keeps_for_itself_is_refused_before_anything_is_tou
     assert done.code != 0, done.text
 
 
-@pytest.mark.parametrize("key", ["database", "role"])
+@pytest.mark.parametrize("key", ["database", pytest.param("role", marks=pytest.mark.full)])
 def test_renaming_is_refused_in_the_preview_with_the_way_to_do_it(town: Stack, key: str) -> None:
     with as_before(town, always=True):
         town.declare({**LEAVING, key: "renamed"})
@@ -270,6 +275,7 @@ SEEN = {
 }  # fmt: skip
 
 
+@pytest.mark.full
 def test_each_drift_is_seen_by_a_refreshed_preview_and_repaired_by_start(town: Stack) -> None:
     before = town.output("applications")
     town.sql(BY_HAND)
@@ -301,6 +307,7 @@ def drop(stack: Stack, *arguments: str) -> tuple[int, str]:
     return done.code, done.text
 
 
+@pytest.mark.full
 def test_removing_an_entry_keeps_everything_and_drop_destroys_only_what_is_confirmed_and_unused(town: Stack) -> None:
     if not exists(town, "database", "leaving"):
         town.declare(LEAVING)

@@ -150,6 +150,7 @@ def assert_no_secret(stack: Stack) -> None:
     assert not [secret for secret in secrets for place in places if secret in place]
 
 
+@pytest.mark.full
 def test_after_down_a_plain_update_claims_no_success_and_names_the_way_out(running: Stack) -> None:
     """The engine takes a container that is gone for one that is there, until it is told to look."""
     compose(running, "down").ok()

@@ -5,6 +5,7 @@ import pytest
 from tests.support.stack import Stack
 
 
+@pytest.mark.full
 def test_a_missing_disk_is_no_new_beginning_unless_somebody_says_so(running: Stack) -> None:
     running.sql("CREATE TABLE kept AS SELECT 1 AS n")
     running.redis_admin("SET", "kept", "1")

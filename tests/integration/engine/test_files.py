@@ -46,7 +46,14 @@ def config(stack: Stack, server: str = "redis") -> Path:
     return stack.data / "config" / server
 
 
-@pytest.mark.parametrize("text", ["user dbadmin on nonsense %%%\n", "", None], ids=["damaged", "empty", "cut off"])
+RULES = [
+    pytest.param("user dbadmin on nonsense %%%\n", id="damaged"),
+    pytest.param("", id="empty", marks=pytest.mark.full),
+    pytest.param(None, id="cut off", marks=pytest.mark.full),
+]
+
+
+@pytest.mark.parametrize("text", RULES)
 def test_a_redis_that_crashes_on_its_rules_gets_new_ones_and_keeps_whole_tenants(
     house: Stack, text: str | None
 ) -> None:
@@ -70,6 +77,7 @@ def test_a_running_redis_gets_its_settings_and_its_rules_without_a_new_container
     assert len((config(house) / "users.acl").read_text().splitlines()) == 3
 
 
+@pytest.mark.full
 def test_a_running_redis_that_lets_nobody_in_is_made_anew_with_another_local_password(house: Stack) -> None:
     before = house.ids()
     password = config(house) / "admin-password"
@@ -102,7 +110,12 @@ def test_running_servers_whose_directory_is_gone_are_made_anew_unless_applicatio
     assert not set(house.ids()) & set(before)
 
 
-@pytest.mark.parametrize("names", [(), ("admin-password",), ("postgresql.conf", "redis.conf")], ids=str)
+ONE_KIND = [
+    pytest.param(names, marks=pytest.mark.full) for names in (("admin-password",), ("postgresql.conf", "redis.conf"))
+]
+
+
+@pytest.mark.parametrize("names", [(), *ONE_KIND], ids=str)
 def test_stopped_servers_start_although_their_files_are_gone(house: Stack, names: tuple[str, ...]) -> None:
     house.script("stop.sh").ok()
     for name in names:
@@ -114,7 +127,7 @@ def test_stopped_servers_start_although_their_files_are_gone(house: Stack, names
     assert "removed, created again on the same data" in started.err
 
 
-@pytest.mark.parametrize("left", ["both are empty", "the backup is whole"])
+@pytest.mark.parametrize("left", [pytest.param("both are empty", marks=pytest.mark.full), "the backup is whole"])
 def test_a_state_that_was_cut_off_comes_back_from_a_copy(house: Stack, left: str) -> None:
     before, password = house.ids(), house.output("adminPassword")
     file = house.project / ".state" / ".pulumi" / "stacks" / "db-server" / f"{house.name}.json"

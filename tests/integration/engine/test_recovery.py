@@ -85,6 +85,7 @@ def test_a_paused_container_is_resumed(running: Stack) -> None:
     assert_kept(running)
 
 
+@pytest.mark.full
 def test_an_open_redis_that_runs_gets_another_local_password_without_a_new_container(running: Stack) -> None:
     keep_something(running)
     before, password = running.ids(), running.data / "config" / "redis" / "admin-password"
@@ -228,9 +229,8 @@ def set_key(stack: Stack, number: int) -> bool:
     return run("docker", "exec", stack.redis, "redis-cli", "SET", f"log:{number}", str(number)).out == "OK\n"
 
 
-@pytest.mark.parametrize(
-    "blow", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGKILL], ids=["interrupted", "killed"]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
 def test_an_update_ended_half_way_is_finished_by_start(stack: Stack, blow: signal.Signals) -> None:
     process = stack.popen(str(stack.project / "scripts" / "start.sh"))
     stack.until(lambda: run("docker", "container", "inspect", stack.postgres).code == 0, what="a first container")

@@ -86,6 +86,7 @@ def test_data_of_another_owner_is_refused(stack: Stack) -> None:
     assert data.stat().st_uid == 4711
 
 
+@pytest.mark.full
 def test_a_directory_that_another_container_works_on_is_refused(
     running: Stack, make_stack: Callable[[str], Stack]
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_taken_port_is_refused_and_its_holder_named(stack: Stack) -> None:
         assert_refused(stack, f"port {stack.postgres_port} is taken by", f"pid {os.getpid()}")
 
 
+@pytest.mark.full
 def test_a_port_taken_by_another_container_is_refused_by_its_name(
     running: Stack, make_stack: Callable[[str], Stack]
 ) -> None:
@@ -165,11 +167,13 @@ def small_disk(stack: Stack) -> Iterator[Stack]:
     run("umount", str(stack.data)).ok()
 
 
+@pytest.mark.full
 def test_too_little_disk_is_refused(small_disk: Stack) -> None:
     assert_refused(small_disk, "only ", "MB free")
     assert not list(small_disk.data.iterdir())
 
 
+@pytest.mark.full
 def test_a_missing_network_is_refused_with_the_command_that_makes_it(stack: Stack) -> None:
     stack.configure(network={"create": False})
     assert_refused(stack, f"docker network create {stack.network}")
@@ -216,6 +220,7 @@ def test_a_server_that_never_answers_ends_the_update_with_its_last_log_lines(sta
     run("docker", "image", "rm", broken)
 
 
+@pytest.mark.full
 def test_a_budget_one_connection_too_large_is_refused_with_its_terms(stack: Stack) -> None:
     stack.declare(*({"name": name, "poolSize": size} for name, size in {"alpha": 1, "beta": 2, "delta": 16}.items()))
     stack.pulumi("stack", "init", stack.name).ok()

@@ -190,7 +190,7 @@ def test_a_start_with_nothing_to_do_asks_no_engine_and_tells_the_same(shop: Stac
     assert state.stat().st_mtime_ns > before
 
 
-@pytest.mark.parametrize("verb", ["stop", "pause"])
+@pytest.mark.parametrize("verb", ["stop", pytest.param("pause", marks=pytest.mark.full)])
 def test_a_container_that_does_not_run_is_brought_back(shop: Stack, verb: str) -> None:
     run("docker", verb, shop.redis).ok()
     shop.start().ok()

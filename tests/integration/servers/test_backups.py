@@ -32,6 +32,7 @@ def test_a_backup_says_of_what_it_is_and_is_its_users_alone(shop: Stack) -> None
     assert made in shop.script("dbserver", "backups", "shop").ok().out
 
 
+@pytest.mark.full
 def test_two_backups_of_one_second_are_two(shop: Stack) -> None:
     assert len({backed_up(shop) for _ in range(2)}) == 2
 
@@ -96,6 +97,7 @@ def test_a_drill_of_a_damaged_backup_says_so_and_fails(shop: Stack) -> None:
     shop.script("dbserver", "verify", backed_up(shop)).ok()
 
 
+@pytest.mark.full
 def test_the_documented_name_takes_the_newest_backup_of_that_day(shop: Stack) -> None:
     made = backed_up(shop)
     named = f"backups/shop_{time.strftime('%Y-%m-%d')}.sql"
@@ -119,7 +121,8 @@ def test_another_application_s_backup_is_not_taken(shop: Stack) -> None:
     assert (tried.code, "is a backup of shop-two" in tried.err) == (2, True), tried.text
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(60, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("count", [10, 60])
 def test_clients_that_connect_again_notice_a_moment_and_lose_nothing_unknown(shop: Stack, count: int) -> None:
     as_role(shop, "CREATE TABLE IF NOT EXISTS written (n int)")
     limit = shop.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'shop'")

@@ -78,6 +78,7 @@ def test_a_backup_is_encrypted_and_comes_back_with_a_key(shop: Stack, key: Path)
     assert "not read" not in whole.out
 
 
+@pytest.mark.full
 def test_without_the_key_the_bytes_are_proved_and_nothing_is_restored(shop: Stack, tmp_path: Path) -> None:
     made = backed_up(shop)
     assert "its structure was not read" in shop.script("dbserver", "verify", made.name).ok().out

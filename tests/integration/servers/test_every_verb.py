@@ -162,6 +162,7 @@ def test_while_another_operation_is_at_work_only_what_changes_the_servers_waits(
         assert told in stack.script("dbserver", "stop").err
 
 
+@pytest.mark.full
 def test_users_with_clones_of_their_own_exclude_each_other_until_one_is_killed(stack: Stack, tmp_path: Path) -> None:
     run("docker", "start", stack.postgres, stack.redis).ok()
     stack.until(lambda: not stack.sql_fails(), 60)

@@ -116,6 +116,7 @@ def test_globals_that_are_cut_off_are_no_backup(shop: Stack) -> None:
     assert verb(shop, "verify", made, code=1)["faults"]
 
 
+@pytest.mark.full
 def test_a_newest_backup_that_was_found_damaged_is_told_until_another_one_is_made(shop: Stack) -> None:
     made = backed_up(shop)
     assert [each["damaged"] for each in verb(shop, "status")["backups"] if each["subject"] == "shop"] == [False]
@@ -214,6 +215,7 @@ def test_databases_that_restores_replaced_go_after_a_week_and_no_others(shop: St
     shop.sql("DROP DATABASE shop__old_by_hand")
 
 
+@pytest.mark.full
 def test_what_restores_replaced_goes_by_itself_after_a_week_unless_somebody_is_in_it(shop: Stack) -> None:
     made = backed_up(shop)
     kept = [verb(shop, "restore", "shop", made, "--confirm", "shop")["kept"] for _ in range(2)]

@@ -218,6 +218,7 @@ def test_a_server_that_goes_away_ends_the_push_with_its_name_and_turns_status_re
         depot.script("status.sh").ok()
 
 
+@pytest.mark.full
 def test_wrong_credentials_are_refused_and_no_secret_is_told(
     depot: Stack, key: Path, server: Ssh, bucket: Storage, tmp_path: Path
 ) -> None:
@@ -258,7 +259,7 @@ def test_a_host_that_is_not_known_or_another_one_is_refused(
         assert (refused.code, "another key" in refused.err) == (5, True), refused.text
 
 
-@pytest.mark.parametrize("kind", ["file", "sftp"])
+@pytest.mark.parametrize("kind", ["file", pytest.param("sftp", marks=pytest.mark.full)])
 def test_a_target_that_is_full_fails_the_push_and_keeps_what_is_there(
     kind: str, depot: Stack, key: Path, server: Ssh, tmp_path: Path
 ) -> None:
@@ -275,6 +276,7 @@ def test_a_target_that_is_full_fails_the_push_and_keeps_what_is_there(
         assert offsite(depot, "verify", "--identity", str(key)).ok()
 
 
+@pytest.mark.full
 def test_an_object_that_is_damaged_at_rest_is_named_and_nothing_is_made_of_it(
     depot: Stack, key: Path, tmp_path: Path
 ) -> None:

@@ -146,6 +146,7 @@ def killed(stack: Stack) -> None:
     stack.until(lambda: stack.main_pid(stack.redis) not in (0, pid) and run(*pong).out == "PONG\n", 60, what="PONG")
 
 
+@pytest.mark.full
 def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) -> None:
     fill(house)
     house.redis_admin("MSET", "jobs", "two's", "jobs:1", "two's too")
@@ -174,6 +175,7 @@ def test_a_tenant_gets_its_keys_back_and_the_others_keep_theirs(house: Stack) ->
     assert within(house, "cli EXISTS one:new one:hash").split() == ["1"]
 
 
+@pytest.mark.full
 def test_what_is_larger_than_a_client_may_send_comes_back_and_the_limits_are_as_before(house: Stack) -> None:
     limits = ("proto-max-bulk-len", "client-query-buffer-limit", "maxmemory-clients")
     before = house.redis_admin("CONFIG", "GET", *limits)
@@ -221,6 +223,7 @@ def test_a_damaged_backup_is_refused_and_nothing_changes(house: Stack) -> None:
     house.script("dbserver", "verify", made).ok()
 
 
+@pytest.mark.full
 def test_redis_check_rdb_alone_sees_truncation_and_flips(house: Stack) -> None:
     """As damage that happened before the checksums were taken would be."""
     fill(house)
@@ -253,6 +256,7 @@ def forged(stack: Stack, backup: str, **changes: Any) -> str:
     return copy
 
 
+@pytest.mark.full
 def test_what_this_server_cannot_take_is_refused(house: Stack) -> None:
     fill(house)
     made = backed_up(house)

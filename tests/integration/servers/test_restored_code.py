@@ -129,6 +129,7 @@ def superuser(stack: Lent) -> str:
     return stack.sql("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = 'shop'", "postgres")
 
 
+@pytest.mark.full
 def test_a_drill_runs_nothing_as_superuser(mixed: Lent) -> None:
     backed_up(mixed)
     mixed.script("dbserver", "drill", "shop").ok()

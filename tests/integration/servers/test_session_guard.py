@@ -44,11 +44,11 @@ def test_the_traps_are_live_for_a_session_without_the_guard(trapped: Lent) -> No
 
 
 VERBS = [
-    "start --refresh", "list", "info shop", "status", "connections", "doctor", "drift", "backup --all", "drill shop",
+    "start --refresh", "list", "info shop", "status", "connections", "doctor", "backup --all",
     "prune --all --dry-run --keep-last 1",
 ]  # fmt: skip
 # What these do is in others of them too.
-LONG = ["preview", "backup shop", "checkpoint shop --colour green --revision 1"]
+LONG = ["preview", "drift", "drill shop", "backup shop", "checkpoint shop --colour green --revision 1"]
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *(pytest.param(verb, marks=pytest.mark.full) for verb in LONG)])
@@ -58,6 +58,7 @@ def test_no_verb_springs_a_trap(trapped: Lent, verb: str) -> None:
     assert done.code in (0, 3), done.text
 
 
+@pytest.mark.full
 def test_a_restore_and_its_way_back_spring_none(trapped: Lent) -> None:
     trapped.start().ok()
     trapped.script("dbserver", "backup", "shop").ok()

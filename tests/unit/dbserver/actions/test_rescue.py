@@ -104,6 +104,15 @@ def test_data_is_refused(wanted: Wanted, project: Path, programs: Programs, monk
     assert untouched(project)
 
 
+def test_a_configuration_with_faults_is_refused_before_anything_is_fetched(
+    wanted: Wanted, depot: Depot, project: Path
+) -> None:
+    depot.push(setup.item(Setup("config: {'db-server:aplications': []}", "{}", "geheim"), MOMENT), {})
+    depot.push(item(made(Store(project / "there"), {"globals.sql": b""}, subject="server.globals")), {})
+    refused(wanted, UsageError, "aplications: unknown key; did you mean applications")
+    assert untouched(project)
+
+
 def with_tls(project: Path, address: str | None) -> Setup:
     """Return a setup that is reached from outside on an address, or one without TLS."""
     section = {"db-server:tls": {"address": address, "names": ["db.example.com"]}} if address else {}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dbserver import declared
 from dbserver.adoption import configuration
 from dbserver.adoption.found import Postgres, Redis
 from dbserver.errors import UsageError
@@ -162,7 +163,7 @@ def test_redis_keeps_its_maxmemory_or_gets_one_with_room(maximum: int, used: int
 )  # fmt: skip
 def test_a_file_that_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        configuration.parsed(text, "Pulumi.prod.yaml")
+        declared.judge("prod", text)
 
 
 def test_no_secret_is_among_the_changes() -> None:

@@ -64,6 +64,15 @@ def test_how_a_container_logs_stops_and_swaps_is_read_too(programs: Programs) ->
     assert seen.log == ("json-file", "max-file=3", "max-size=10m")
 
 
+@pytest.mark.parametrize(("failed", "health"), [(0, "starting"), (5, "unhealthy")])
+def test_a_container_of_which_no_check_has_failed_is_not_unhealthy(
+    programs: Programs, failed: int, health: str
+) -> None:
+    """Docker says so of one that goes on after a pause, until its first check."""
+    programs.answer("container inspect", printed(inspected(Health={"Status": "unhealthy", "FailingStreak": failed})))
+    assert containers.inspect([NAME])[NAME].health == health
+
+
 def test_a_container_of_a_stranger_without_labels_mounts_ports_or_health_is_read_too(programs: Programs) -> None:
     entry = inspected(Status="exited", ExitCode=137, OOMKilled=True)
     del entry["State"]["Health"]
