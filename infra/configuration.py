@@ -17,7 +17,7 @@ def settings() -> Settings:
     try:
         loaded = load(given)
     except SettingsError as fault:
-        raise SettingsError([*fault.faults, *found]) from None
+        raise SettingsError([*found, *fault.faults]) from None
     if found:
         raise SettingsError(found)
     return loaded

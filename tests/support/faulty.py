@@ -2,12 +2,11 @@
 
 from typing import Any
 
-SECRET = "hunter2"
 TWELVE: dict[str, Any] = {
     "aplications": [],
     "offsite": "nowhere",
     "standIns": "perhaps",
-    "adminPassword": SECRET,
+    "network": {"driver": "bridge"},
     "postgres": {"port": 99999, "memory": "100MB", "maxConnections": 40},
     "redis": {"access": "password", "persistence": "aof", "settings": {"timeout": "5m"}},
     "applications": [
@@ -23,9 +22,9 @@ TERMS = (
     " lower a poolSize, or raise postgres.maxConnections or postgres.memory"
 )
 LINES = [
+    "network.driver: unknown key; known: name, create",
     "offsite: 'nowhere' should be a mapping of keys",
     "standIns: 'perhaps' should be true or false",
-    "adminPassword: should be 8 to 512 printable ASCII characters",
     "postgres.port: 99999 should be from 1 to 65535",
     "postgres.memory: '100MB' should be at least 256m",
     "redis.persistence: 'aof' should be 'none', 'snapshot' or 'append-only'",

@@ -11,10 +11,11 @@ from dbserver.settings import faults as words
 from dbserver.settings import file, types
 from dbserver.settings.model import Settings, faults
 from dbserver.units import parse_bytes
-from tests.support.faulty import LINES, SECRET, TWELVE
+from tests.support.faulty import LINES, TWELVE
 from tests.unit.dbserver.settings.test_model import TABLE, nested
 
 SHOP = {"name": "shop"}
+SECRET = "hunter2"
 NAME = "letters, digits, _, . and -, at most 128, beginning with a letter or a digit"
 PATH = "an absolute path without colon, comma and control characters, and without a / at its end"
 
