@@ -17,9 +17,13 @@ from dbserver.docker import containers, passwords
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.postgres import access, collations, remains, sql, swap
 from dbserver.postgres.server import Server
+from dbserver.redis import keys
+from dbserver.redis.server import Server as Redis
 from dbserver.registry import one, registered, variables
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 
+# How long Redis may be walked over: for a table of all, and for one that somebody asks for.
+LIST_SECONDS, INFO_SECONDS = 1.0, 30.0
 UNKNOWN = "docs/how-to/recover.md, 'A generated password is not known'"
 
 
@@ -27,13 +31,14 @@ def list_applications(declared: Declared) -> Applications:
     """Return every application with what it uses."""
     known = registered(declared)
     entries = set(declared.applications.values())
-    found = [replace(each, declared=(each.database, each.role) in entries) for each in _found(declared, known)]
+    found = _found(declared, known, LIST_SECONDS)
+    found = [replace(each, declared=(each.database, each.role) in entries) for each in found]
     return Applications(declared.stack, tuple(found), tuple(_advice(declared)))
 
 
 def info(declared: Declared, name: str) -> ApplicationInfo:
     """Return one application with what it uses and its extensions."""
-    return _found(declared, [one(declared, name)])[0]
+    return _found(declared, [one(declared, name)], INFO_SECONDS)[0]
 
 
 def environment(declared: Declared, name: str, *, host: bool = False) -> Environment:
@@ -170,6 +175,10 @@ def _take_rights(declared: Declared, application: Application) -> None:
         server.query(remains.take_rights(role), database)
 
 
+def _redis(declared: Declared) -> Redis:
+    return Redis(declared.containers[contract.REDIS], declared.admin)
+
+
 def _server(declared: Declared) -> Server:
     return Server(declared.containers[contract.POSTGRES], declared.admin)
 
@@ -179,13 +188,20 @@ def _usage(declared: Declared, known: list[Application]) -> dict[str, dict[str, 
     return dict(json.loads(_server(declared).query(sql.usage(names)))) if names else {}
 
 
-def _found(declared: Declared, known: list[Application]) -> tuple[ApplicationInfo, ...]:
+def _found(declared: Declared, known: list[Application], seconds: float) -> list[ApplicationInfo]:
     usage = _usage(declared, known)
     told = _server(declared).in_each([each.database for each in known if each.database in usage], sql.INSTALLED)
     extensions = {database: tuple(names) for database, names in told.items()}
     kept = replaced.names(_server(declared)) if known else {}
     found = [replace(_info(each, usage), kept=tuple(kept.get(each.name, ()))) for each in known]
-    return tuple(replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found)
+    found = [replace(each, extensions=extensions.get(each.database)) if each.exists else each for each in found]
+    in_redis = keys.used(_redis(declared), {each.name: each.redis_prefixes for each in known}, seconds)
+    return [_with_keys(each, in_redis) for each in found]
+
+
+def _with_keys(found: ApplicationInfo, in_redis: Mapping[str, keys.Use]) -> ApplicationInfo:
+    used = in_redis.get(found.name)
+    return replace(found, redis_keys=used.keys, redis_bytes=used.size) if used and found.redis_prefixes else found
 
 
 def _info(application: Application, usage: dict[str, dict[str, Any]]) -> ApplicationInfo:

@@ -6,13 +6,23 @@ from dataclasses import asdict
 from dbserver.cli.render_connections import columns
 from dbserver.errors import UsageError
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped
+from dbserver.units import size
 
 
 def applications(found: Applications) -> str:
     """Return a table, one application a line."""
-    rows = [("APPLICATION", "DATABASE", "ROLE", "SIZE", "CONNECTIONS", "KEPT")]
+    rows = [("APPLICATION", "DATABASE", "ROLE", "SIZE", "CONNECTIONS", "KEYS", "IN REDIS", "KEPT")]
     rows += [
-        (each.name, each.database, each.role, _size(each), _connections(each), str(len(each.kept) or ""))
+        (
+            each.name,
+            each.database,
+            each.role,
+            _size(each),
+            _connections(each),
+            _keys(each),
+            _in_redis(each),
+            str(len(each.kept) or ""),
+        )
         for each in found.applications
     ]
     strange = [each for each in found.applications if not each.declared]
@@ -31,6 +41,7 @@ def application(found: ApplicationInfo) -> str:
         "extensions": "unknown" if found.extensions is None else ", ".join(found.extensions) or "none",
         "kept": ", ".join(found.kept) or "none",
         "redis": f"{', '.join(f'{each}*' for each in found.redis_prefixes)} in database {found.redis_database}",
+        "keys": f"{_keys(found)}, {_in_redis(found)}",
     }
     return "\n".join([found.name, *(f"  {name:<12} {value}" for name, value in facts.items())])
 
@@ -63,6 +74,14 @@ def dropped(result: Dropped) -> str:
 
 def _size(found: ApplicationInfo) -> str:
     return f"{found.size_bytes / 1024 / 1024:.1f} MB" if found.exists else "missing"
+
+
+def _keys(found: ApplicationInfo) -> str:
+    return "unknown" if found.redis_keys is None else f"{found.redis_keys:,}"
+
+
+def _in_redis(found: ApplicationInfo) -> str:
+    return "unknown" if found.redis_bytes is None else size(found.redis_bytes)
 
 
 def _connections(found: ApplicationInfo) -> str:

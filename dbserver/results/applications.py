@@ -9,7 +9,8 @@ class ApplicationInfo:
 
     `extensions` are those in its database, None where that lets nobody in. `kept` are the databases that its restores
     have replaced, the oldest first. `declared` is whether an entry of the stack's file has its database and its role.
-    Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix` too.
+    Its keys in Redis begin with one of `redis_prefixes`; the first is `redis_prefix` too. `redis_keys` is how many
+    there are in all numbered databases, `redis_bytes` the memory that they take; None where Redis did not tell in time.
     """
 
     name: str
@@ -26,6 +27,8 @@ class ApplicationInfo:
     extensions: tuple[str, ...] | None = ()
     kept: tuple[str, ...] = ()
     declared: bool = True
+    redis_keys: int | None = None
+    redis_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,18 @@ def test_each_application_is_told_with_the_extensions_of_its_database(busy: Stac
         assert {**alone, "schema": ""} == {**each, "schema": ""}
 
 
+def test_keys_and_their_memory_are_those_of_the_application_s_prefixes_in_every_database(busy: Lent) -> None:
+    for database, key in (("0", "plain:a"), ("0", "plain:b"), ("3", "plain:c"), ("0", "plainly"), ("0", "searching:a")):
+        busy.redis_admin("-n", database, "SET", key, "x" * 1000)
+    table = busy.script("dbserver", "list").ok().out
+    (row,) = (line.split() for line in table.splitlines() if line.startswith("plain "))
+    assert (row[row.index("of") + 2], row[-1]) == ("3", "kB")
+    found = json.loads(busy.script("dbserver", "info", "plain", "--format", "json").ok().out)
+    assert found["redis_keys"] == 3
+    assert 3000 < found["redis_bytes"] < 6000
+    busy.redis_admin("DEL", "plainly")
+
+
 def test_a_trusted_extension_belongs_to_the_role_and_another_to_the_administrator(busy: Lent) -> None:
     busy.admit({"name": "owning", "extensions": ["pg_trgm", "pageinspect"]})
     owners = (

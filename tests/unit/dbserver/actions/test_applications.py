@@ -16,6 +16,8 @@ from dbserver.cli import render_applications
 from dbserver.docker import passwords
 from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres.server import Server
+from dbserver.redis import keys
+from dbserver.redis.keys import Use
 from dbserver.results.applications import ApplicationInfo, Doomed
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.backups.test_manifest import made
@@ -28,6 +30,7 @@ ROW = {
     "redis_database": 1, "redis_prefix": "shop:",
 }  # fmt: skip
 OTHER = {**ROW, "name": "blog", "database": "blog", "role": "blog"}
+USED = Use(1234, 2048)
 USAGE = {"shop_data": {"owner": "shop_user", "size": 4096, "connections": 0}}
 
 
@@ -68,6 +71,12 @@ def backed_up(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 
 
 @pytest.fixture(autouse=True)
+def _in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Redis tells of one application; another one was not reached in time."""
+    monkeypatch.setattr(keys, "used", lambda _, prefixes, __: {name: USED for name in prefixes if name == "shop"})
+
+
+@pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Where passwords were forgotten, and in which image."""
     places: list[tuple[str, str]] = []
@@ -84,6 +93,7 @@ def test_every_application_is_listed_with_what_it_uses() -> None:
         True, "shop_user", 4096, 0, 20,
     )  # fmt: skip
     assert (blog.exists, blog.owner, blog.size_bytes) == (False, "", 0)
+    assert [(each.redis_keys, each.redis_bytes) for each in (shop, blog)] == [(1234, 2048), (None, None)]
 
 
 def test_what_is_not_declared_is_marked_and_what_deserves_a_look_is_told(server: Programs) -> None:

@@ -289,7 +289,7 @@ def test_no_verb_that_changes_something_or_says_what_would_acts_on_a_faulty_file
 # The applications ------------------------------------------------------------------
 
 SHOP = ApplicationInfo("shop", "shop_data", "shop_user", "shop_user", True, 1024 * 1024, 2, 20, "shop:", 0)  # noqa: FBT003  it exists
-KEEPING = replace(SHOP, kept=("a", "b"))
+KEEPING = replace(SHOP, kept=("a", "b"), redis_keys=1234, redis_bytes=2048)
 VARIABLES = {"DB_HOST": "h", "DB_PASSWORD": "it's"}
 
 
@@ -318,8 +318,8 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_applications_are_a_table(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("list") == 0
     assert capsys.readouterr().out == (
-        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS  KEPT\n"
-        "shop         shop_data  shop_user  1.0 MB  2 of 20      2\n"
+        "APPLICATION  DATABASE   ROLE       SIZE    CONNECTIONS  KEYS   IN REDIS  KEPT\n"
+        "shop         shop_data  shop_user  1.0 MB  2 of 20      1,234  2.0 kB    2\n"
     )
 
 
