@@ -7,8 +7,9 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dbserver import contract
-from dbserver.postgres import server
+from dbserver.postgres import convergence
 from dbserver.postgres.scram import matches
+from dbserver.postgres.server import Server
 from infra.deployment import refuse_disconnecting
 from infra.server import Properties, ServerProvider, certificate_found, patiently
 
@@ -20,30 +21,30 @@ class PostgresProvider(ServerProvider):
 
     def converge(self, props: Properties) -> Properties:
         """Bring the server to what is declared and return the outputs."""
-        running = server.Server(props["container"], props["adminUser"])
+        running = Server(props["container"], props["adminUser"])
         running.wait()
 
         def before_restart(needing: Sequence[str]) -> None:
             names, doing = {contract.POSTGRES: running.container}, f"{', '.join(needing)} takes a restart: "
             refuse_disconnecting(names, props["network"], running.admin, doing)
 
-        return {**props, "version": server.converge(running, _declared(props), before_restart)}
+        return {**props, "version": convergence.converge(running, _declared(props), before_restart)}
 
     def observe(self, props: Properties) -> Properties:
         """Return the settings in force, and no password or certificate where the server has another one."""
-        running = server.Server(props["container"], props["adminUser"])
-        found = patiently(running.wait, lambda: server.state(running, props["settings"]))
+        running = Server(props["container"], props["adminUser"])
+        found = patiently(running.wait, lambda: convergence.state(running, props["settings"]))
         current = matches(found["verifier"], props["adminPassword"])
         return {
             **props,
             **certificate_found(props, contract.POSTGRES),
-            "settings": server.actual_settings(found, props["settings"], running.admin, props["network"]),
+            "settings": convergence.actual_settings(found, props["settings"], running.admin, props["network"]),
             "adminPassword": props["adminPassword"] if current else "",
         }
 
 
-def _declared(props: Properties) -> server.Declared:
-    return server.Declared(
+def _declared(props: Properties) -> convergence.Declared:
+    return convergence.Declared(
         password=props["adminPassword"],
         settings=props["settings"],
         network=props["network"],

@@ -20,8 +20,8 @@ from dbserver.postgres import registry
 from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
+from dbserver.redis import convergence, sharing
 from dbserver.redis import server as redis_server
-from dbserver.redis import sharing
 from dbserver.settings.model import Postgres, Redis, Settings
 from infra import compose_file, identity
 from infra.deployment import refuse_disconnecting
@@ -212,7 +212,7 @@ def _refuse_too_little(settings: Settings, container: str) -> None:
     """Judge the memory for data here too: a Redis that is made anew begins with it, and evicts, before it is asked."""
     server, wanted = redis_server.Server(container, settings.postgres.admin_user), settings.redis.effective_settings
     try:
-        redis_server.refuse_too_little(server, redis_server.actual_settings(server, wanted), wanted)
+        convergence.refuse_too_little(server, redis_server.actual_settings(server, wanted), wanted)
     except CommandError:
         return  # it does not answer: the backup that is made before tells
     except RefusedError as fault:

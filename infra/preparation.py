@@ -18,8 +18,7 @@ from dbserver.backups import precaution
 from dbserver.docker import certificate, containers, host
 from dbserver.docker.containers import Container
 from dbserver.plan import ContainerPlan
-from dbserver.postgres import initialising
-from dbserver.postgres import server as postgres_server
+from dbserver.postgres import convergence, initialising
 from dbserver.redis import access
 from dbserver.redis import settings as redis_settings
 from infra.deployment import refuse_disconnecting
@@ -53,7 +52,7 @@ def prepare_postgres(
     data = contract.data_directory(plan.data_root, plan.server)
     if archive.WAITS in wanted and not host.held_files(data, [VERSION_FILE], plan.image, plan.server):
         wanted = {name: value for name, value in wanted.items() if name != archive.WAITS}
-    files = postgres_server.rendered(wanted, admin, network)
+    files = convergence.rendered(wanted, admin, network)
     host.make_private_directory(plan.backups, plan.image)
     host.make_closed_directory(contract.socket_directory(plan.data_root), plan.image)
     prepare_container(plan, admin, files, pem, partial(initialising.initialise, plan, major))

@@ -7,7 +7,7 @@ from pulumi.dynamic import Resource
 
 from dbserver import contract
 from dbserver.docker import certificate
-from dbserver.redis import server, settings
+from dbserver.redis import convergence, server, settings
 from infra.server import Properties, ServerProvider, certificate_found, patiently
 
 
@@ -23,9 +23,9 @@ class RedisProvider(ServerProvider):
         pem = props.get("certificate")
         if pem and not certificate.in_place(running.container, contract.REDIS, pem):
             certificate.write(props["configDirectory"], pem, props["image"], contract.REDIS)
-        server.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
+        convergence.apply_settings(running, props["settings"], props["configDirectory"], props["image"])
         if pem:
-            server.load_certificate(running)
+            convergence.load_certificate(running)
         return {**props, "version": version}
 
     def observe(self, props: Properties) -> Properties:

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from dbserver.redis import access, server
+from dbserver.redis import access, convergence, server
 from infra.deployment import refuse_destroying
 from infra.server import Properties, ServerProvider, patiently, told
 
@@ -23,10 +23,10 @@ class RedisUsersProvider(ServerProvider):
     def converge(self, props: Properties) -> Properties:
         """Write and load the rules."""
         running = server.Server(props["container"], props["adminUser"])
-        before = server.rules_before(running)
+        before = convergence.rules_before(running)
         tenants = None if props["open"] else [access.Tenant(**tenant) for tenant in props["tenants"]]
         rules = access.rules(props["adminUser"], before.local_hash, tenants, before.known)
-        loaded = server.apply_rules(running, before.text, rules, props["configDirectory"], props["image"])
+        loaded = convergence.apply_rules(running, before.text, rules, props["configDirectory"], props["image"])
         return {**props, "loaded": loaded, "drift": ""}
 
     def observe(self, props: Properties) -> Properties:

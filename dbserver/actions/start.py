@@ -12,8 +12,9 @@ from dbserver.docker import containers, host
 from dbserver.docker.containers import Container
 from dbserver.errors import CommandError, NotRunningError, RefusedError
 from dbserver.postgres.server import Server as Postgres
-from dbserver.redis import server as redis
 from dbserver.redis import usage
+from dbserver.redis.convergence import remove_left_over
+from dbserver.redis.server import Server as Redis
 from dbserver.results.servers import Started
 from dbserver.results.status import ServerStatus, Status
 
@@ -78,7 +79,7 @@ def start_one(declared: Declared, server: str) -> Started:
     its directory does not hold the stack's data.
     """
     began, name = time.monotonic(), declared.containers[server]
-    kind = Postgres if server == contract.POSTGRES else redis.Server
+    kind = Postgres if server == contract.POSTGRES else Redis
     with locks.held(declared.stack, "start"):
         found = containers.inspect([name]).get(name)
         if found is None or not found.belongs_to(declared.stack):
@@ -118,5 +119,5 @@ def _looked(declared: Declared) -> tuple[Status, dict[str, str]]:
         network = pool.submit(looking.networks, declared)
         reached, told = heard(declared, looking.QUESTIONS)
         if usage.left_over(told.said.get(contract.REDIS, "")):
-            redis.remove_left_over(redis.Server(declared.containers[contract.REDIS], declared.admin))
+            remove_left_over(Redis(declared.containers[contract.REDIS], declared.admin))
         return reached, looking.look(declared, told, network.result())

@@ -12,7 +12,8 @@ from dbserver.docker import containers
 from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
 from dbserver.readiness import wait_until
 from dbserver.redis import commands, dump, source
-from dbserver.redis.server import COMMAND_SECONDS, SAVE_SECONDS, Server, unlimited
+from dbserver.redis.convergence import SAVE_SECONDS, unlimited
+from dbserver.redis.server import COMMAND_SECONDS, Server
 from dbserver.redis.source import PORT, Part
 from dbserver.units import size
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dbserver import contract, execute
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError
-from dbserver.postgres import server as servers
+from dbserver.postgres import convergence
 from dbserver.postgres.server import Server
 from dbserver.postgres.settings import HBA_FILE
 from dbserver.postgres.sql import identifier
@@ -62,7 +62,7 @@ def shut(server: Server, directory: str, image: str) -> Iterator[int]:
     files = _files(server)
     try:
         host.write_files(directory, closed(files, server.admin), image)
-        servers.reload(server, ())
+        convergence.reload(server, ())
         _end_everybody(server)
         yield int(server.query(NEXT))
     except BaseException:
@@ -83,13 +83,13 @@ def reopen(server: Server, directory: str, image: str) -> bool:
 
 
 def _files(server: Server) -> dict[str, str]:
-    return {CONFIG: "", HBA_FILE: "", **servers.state(server, {"autovacuum": ""})["files"]}
+    return {CONFIG: "", HBA_FILE: "", **convergence.state(server, {"autovacuum": ""})["files"]}
 
 
 def _open(server: Server, directory: str, image: str, files: Mapping[str, str]) -> None:
     host.write_files(directory, opened(files, server.admin), image)
     with suppress(DbServerError):  # one that does not run reads them at its start
-        servers.reload(server, ())
+        convergence.reload(server, ())
 
 
 def _end_everybody(server: Server) -> None:

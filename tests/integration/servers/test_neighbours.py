@@ -7,7 +7,7 @@ import pytest
 
 from dbserver import contract
 from dbserver.docker import daemon
-from dbserver.postgres import server
+from dbserver.postgres import convergence
 from dbserver.postgres.settings import HBA_FILE
 from tests.support.commands import Ran, run
 from tests.support.lending import ADMIN, Lent
@@ -80,7 +80,7 @@ def both(street: Lent) -> Iterator[str]:
     run("docker", "network", "create", "--ipv6", "--subnet", "fd5b:16::/64", "--subnet", "10.213.16.0/24", name).ok()
     run("docker", "network", "connect", name, street.postgres).ok()
     try:
-        file.write_text(server.rendered({}, ADMIN, name)[HBA_FILE])
+        file.write_text(convergence.rendered({}, ADMIN, name)[HBA_FILE])
         street.sql("SELECT pg_reload_conf()")
         yield name
     finally:

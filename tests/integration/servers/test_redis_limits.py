@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dbserver.redis import server
+from dbserver.redis import convergence, server
 from tests.support.attacks import Client, command, idle, overwrite, sent
 from tests.support.commands import run, until
 from tests.support.lending import ADMIN, Lent
@@ -146,5 +146,5 @@ def test_what_killed_saves_have_left_is_removed_and_what_one_is_writing_stays(ho
     ]
     inside = ["docker", "exec", house.redis, "sh", "-c"]
     run(*inside, f"touch -d '2 days ago' {' '.join(left)}; touch /data/temp-18.rdb").ok()
-    server.remove_left_over(server.Server(house.redis, ADMIN))
+    convergence.remove_left_over(server.Server(house.redis, ADMIN))
     assert run(*inside, "cd /data; ls -d temp-*; rm /data/temp-18.rdb").ok().out.split() == ["temp-18.rdb"]

@@ -68,4 +68,4 @@ def test_passwords_that_are_secrets_are_taken_and_other_faults_named_beside_open
     monkeypatch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps(["db-server:applications"]))
     with pytest.raises(SettingsError) as caught:
         configuration.settings()
-    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["redsi", "adminPassword"]
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["adminPassword", "redsi"]

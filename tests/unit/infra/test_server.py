@@ -8,8 +8,10 @@ import pytest
 from dbserver import contract
 from dbserver.docker import containers
 from dbserver.errors import CommandError, NotRunningError, RefusedError
+from dbserver.postgres import convergence as postgres
 from dbserver.postgres import scram
 from dbserver.postgres import server as postgres_server
+from dbserver.redis import convergence as redis
 from dbserver.redis import server as redis_server
 from dbserver.redis import settings as redis_settings
 from infra.postgres_server import PostgresProvider
@@ -108,7 +110,7 @@ def limited(processes: int | None, name: str = "db-server-postgres") -> dict[str
 def reading(programs: Programs, monkeypatch: pytest.MonkeyPatch, stored: str) -> Any:
     programs.answer("docker container inspect", printed(limited(12000)))
     programs.answer("pg_authid", json.dumps({"verifier": stored, "files": {}}))
-    monkeypatch.setattr(postgres_server, "actual_settings", lambda *_: {"work_mem": "64MB"})
+    monkeypatch.setattr(postgres, "actual_settings", lambda *_: {"work_mem": "64MB"})
     return PostgresProvider().read("the-id", POSTGRES).outs
 
 
@@ -150,7 +152,7 @@ def test_a_refresh_shows_another_limit_of_processes_and_an_update_sets_it(
     assert seen["settings"] == REDIS["settings"]
     assert RedisProvider().diff("the-id", seen, REDIS).changes is True
     monkeypatch.setattr(redis_server.Server, "wait", lambda _: {"redis_version": "8.2.1"})
-    monkeypatch.setattr(redis_server, "apply_settings", lambda *_: None)
+    monkeypatch.setattr(redis, "apply_settings", lambda *_: None)
     RedisProvider().update("the-id", seen, {**REDIS, "processes": 12000.0})
     assert limits == [("db-server-redis", 12000)]
 
@@ -214,12 +216,12 @@ def test_postgres_is_created_once_it_answers_with_its_password_and_settings(monk
         return "17.5"
 
     monkeypatch.setattr(postgres_server.Server, "wait", lambda _: order.append("wait"))
-    monkeypatch.setattr(postgres_server, "converge", converge)
+    monkeypatch.setattr(postgres, "converge", converge)
     made = PostgresProvider().create(POSTGRES)
     assert order[:-1] == [
         "wait",
         postgres_server.Server("db-server-postgres", "dbadmin"),
-        postgres_server.Declared("the-password", {"work_mem": "4MB"}, "nginx-network", "/config", "postgres:17"),
+        postgres.Declared("the-password", {"work_mem": "4MB"}, "nginx-network", "/config", "postgres:17"),
     ]
     assert (made.id, made.outs) == ("db-server-postgres", {**POSTGRES, "version": "17.5"})
 
@@ -234,7 +236,7 @@ def before_restart(monkeypatch: pytest.MonkeyPatch) -> Any:
         asked.append(arguments[-1])
         return "17.5"
 
-    monkeypatch.setattr(postgres_server, "converge", converge)
+    monkeypatch.setattr(postgres, "converge", converge)
     PostgresProvider().create(POSTGRES)
     return asked[0]
 
@@ -264,7 +266,7 @@ def test_a_restart_for_a_setting_is_done_where_nobody_is_cut_off_or_somebody_sai
 def test_an_update_of_redis_converges_on_the_new_properties(monkeypatch: pytest.MonkeyPatch) -> None:
     applied: list[Any] = []
     monkeypatch.setattr(redis_server.Server, "wait", lambda _: {"redis_version": "8.2.1"})
-    monkeypatch.setattr(redis_server, "apply_settings", lambda _, *rest: applied.append(rest))
+    monkeypatch.setattr(redis, "apply_settings", lambda _, *rest: applied.append(rest))
     updated = RedisProvider().update("id", REDIS, {**REDIS, "settings": {"appendonly": "no"}})
     assert applied == [({"appendonly": "no"}, "/config", "redis:8")]
     assert updated.outs is not None

@@ -13,8 +13,9 @@ import pytest
 from dbserver import readiness
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
-from dbserver.postgres import scram, server, settings, sql
-from dbserver.postgres.server import Declared, Server
+from dbserver.postgres import convergence, scram, server, settings, sql
+from dbserver.postgres.convergence import Declared
+from dbserver.postgres.server import Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
 
 SERVER = Server("db-server-postgres", "dbadmin")
@@ -32,7 +33,8 @@ DECLARED = Declared("the-password", WANTED, "nginx-network", "/config", "postgre
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(server, "time", made)
+    for module in (server, convergence):
+        monkeypatch.setattr(module, "time", made)
     monkeypatch.setattr(readiness, "time", made)
     return made
 
@@ -77,7 +79,7 @@ def running(
 
 
 def apply() -> str:
-    return server.converge(SERVER, DECLARED, lambda _: None)
+    return convergence.converge(SERVER, DECLARED, lambda _: None)
 
 
 def restarts(programs: Programs) -> int:
@@ -224,7 +226,7 @@ def test_another_gateway_of_the_network_rewrites_who_may_connect(programs: Progr
 
 def test_without_its_network_the_administrator_comes_in_from_the_loopback_only(programs: Programs) -> None:
     programs.answer("network inspect", Failed("Error response from daemon: network nginx-network not found"))
-    assert server.rendered(WANTED, "dbadmin", "nginx-network")["pg_hba.conf"] == settings.render_hba("dbadmin", ())
+    assert convergence.rendered(WANTED, "dbadmin", "nginx-network")["pg_hba.conf"] == settings.render_hba("dbadmin", ())
 
 
 def test_whoever_may_object_to_a_restart_is_asked_before_anything_is_written(
@@ -239,7 +241,7 @@ def test_whoever_may_object_to_a_restart_is_asked_before_anything_is_written(
         raise RefusedError("not now")
 
     with pytest.raises(RefusedError, match="not now"):
-        server.converge(SERVER, DECLARED, object_to)
+        convergence.converge(SERVER, DECLARED, object_to)
     assert (told, written) == ([["max_connections"]], [])
     asked = programs.started("context = 'postmaster'")[0].stdin
     assert "lower(name) IN ('work_mem')" in asked, "only what changes is asked about"
@@ -248,7 +250,7 @@ def test_whoever_may_object_to_a_restart_is_asked_before_anything_is_written(
 @pytest.mark.usefixtures("written")
 def test_nobody_is_asked_where_nothing_takes_a_restart(programs: Programs) -> None:
     running(programs)
-    assert server.converge(SERVER, DECLARED, lambda names: pytest.fail(f"asked about {names}")) == "17.5"
+    assert convergence.converge(SERVER, DECLARED, lambda names: pytest.fail(f"asked about {names}")) == "17.5"
 
 
 @pytest.mark.usefixtures("written")
@@ -256,7 +258,7 @@ def test_a_restart_that_an_update_before_left_open_is_asked_about_too(programs: 
     running(programs, found(WANTED_FILES, pending=True))
     programs.answer("context = 'postmaster'", '["shared_buffers"]')
     told: list[Any] = []
-    server.converge(SERVER, DECLARED, told.append)
+    convergence.converge(SERVER, DECLARED, told.append)
     assert told == [["shared_buffers"]]
     assert "IN (NULL)" in programs.started("context = 'postmaster'")[0].stdin
 
@@ -345,7 +347,7 @@ def test_a_reload_that_never_takes_effect_is_an_error_after_ten_seconds(programs
     programs.answer("pg_conf_load_time", "the same")
     began = clock.now
     with pytest.raises(NotRunningError, match="did not reload"):
-        server.reload(SERVER, [])
+        convergence.reload(SERVER, [])
     assert 10 <= clock.now - began < 12
 
 
@@ -353,17 +355,17 @@ def in_force(programs: Programs, seen: dict[str, Any], declared: dict[str, str])
     """Return what a refresh shows of a server in this state."""
     programs.answer("network inspect", NETWORK)
     programs.answer("rolpassword", json.dumps(seen))
-    state = server.state(SERVER, declared)
-    return server.actual_settings(state, declared, SERVER.admin, "nginx-network")
+    state = convergence.state(SERVER, declared)
+    return convergence.actual_settings(state, declared, SERVER.admin, "nginx-network")
 
 
 @pytest.mark.parametrize(
     ("in_file", "file_named", "pending", "shown"),
     [
-        (True, server.CONFIG_PATH, False, "8MB"),
-        (False, server.CONFIG_PATH, False, "4MB (in force)"),
+        (True, convergence.CONFIG_PATH, False, "8MB"),
+        (False, convergence.CONFIG_PATH, False, "4MB (in force)"),
         (True, "/data/postgresql.auto.conf", False, "4MB (in force)"),
-        (True, server.CONFIG_PATH, True, "4MB (in force)"),
+        (True, convergence.CONFIG_PATH, True, "4MB (in force)"),
     ],
     ids=["as declared", "file edited", "overridden", "waits for a restart"],
 )
@@ -384,7 +386,7 @@ def test_a_setting_that_the_server_does_not_know_counts_as_declared(programs: Pr
 def test_a_refresh_shows_that_the_rules_of_who_may_connect_were_edited(programs: Programs) -> None:
     """Otherwise nothing would differ in the state, and the next update would leave the edit."""
     files = {"postgresql.conf": settings.render({"work_mem": "8MB"}), "pg_hba.conf": "host all all all trust\n"}
-    seen = found(files, settings={"work_mem": {"value": "8MB", "file": server.CONFIG_PATH, "pending": False}})
+    seen = found(files, settings={"work_mem": {"value": "8MB", "file": convergence.CONFIG_PATH, "pending": False}})
     assert in_force(programs, seen, {"work_mem": "8MB"}) == {"work_mem": "8MB (in force)"}
 
 
@@ -404,7 +406,7 @@ def certified(programs: Programs, shown: str) -> list[Any]:
     running(programs, found(WANTED_FILES))
     programs.answer("sha256sum", shown)
     programs.answer("docker run", "")
-    server.converge(SERVER, replace(DECLARED, certificate="key and certificate"), lambda _: None)
+    convergence.converge(SERVER, replace(DECLARED, certificate="key and certificate"), lambda _: None)
     return programs.started("docker run")
 
 

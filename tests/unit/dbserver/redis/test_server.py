@@ -6,7 +6,7 @@ import pytest
 
 from dbserver.docker import host
 from dbserver.errors import DbServerError, NotRunningError, RefusedError
-from dbserver.redis import commands, server, settings, source
+from dbserver.redis import commands, convergence, settings, source
 from dbserver.redis.server import Server
 from dbserver.redis.settings import Persistence
 from tests.unit.fakes import Clock, Failed, Programs
@@ -22,7 +22,7 @@ SAVED = (
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(server, "time", made)
+    monkeypatch.setattr(convergence, "time", made)
     return made
 
 
@@ -57,7 +57,7 @@ def changes(programs: Programs) -> list[str]:
 
 
 def apply(wanted: dict[str, str]) -> None:
-    server.apply_settings(SERVER, wanted, "/config", "redis:8")
+    convergence.apply_settings(SERVER, wanted, "/config", "redis:8")
 
 
 def aside(programs: Programs) -> list[str]:
@@ -185,7 +185,7 @@ def test_a_setting_that_redis_refuses_is_named(programs: Programs, written: Any)
 
 def test_the_certificate_is_read_again_in_one_command(programs: Programs) -> None:
     programs.answer("CONFIG SET", "OK")
-    server.load_certificate(SERVER)
+    convergence.load_certificate(SERVER)
     path = "/usr/local/etc/redis/server.pem"
     assert changes(programs) == [f"CONFIG SET tls-cert-file {path} tls-key-file {path}"]
 
@@ -219,7 +219,7 @@ def test_limits_are_lifted_for_a_while_and_put_back_also_after_a_failure(program
     programs.answer("CONFIG SET", "OK")
 
     def interrupted() -> None:
-        with server.unlimited(SERVER):
+        with convergence.unlimited(SERVER):
             assert len(changes(programs)) == 1
             raise KeyboardInterrupt
 
