@@ -16,14 +16,12 @@ from dbserver.docker.images import Image
 from dbserver.errors import CommandError, RefusedError
 from dbserver.plan import ContainerPlan, in_order, replacing
 from dbserver.postgres import commands as postgres
-from dbserver.postgres import registry
-from dbserver.postgres.server import Server
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
 from dbserver.redis import convergence, sharing
 from dbserver.redis import server as redis_server
 from dbserver.settings.model import Postgres, Redis, Settings
-from infra import compose_file, identity
+from infra import compose_file, entries, identity
 from infra.deployment import refuse_disconnecting
 from infra.plans import Here, archive_plan, backup_directory, container_plan
 from infra.precautions import take_precautions
@@ -64,7 +62,7 @@ def examine(settings: Settings) -> Host:
         resolving = {server: pool.submit(_image, settings, server) for server in contract.SERVERS}
         existing = containers.inspect([*names.values(), *_archives(settings)])
         found = {server: image.result() for server, image in resolving.items()}
-        kept = pool.submit(_kept, settings, existing.get(names[contract.POSTGRES]))
+        asked = pool.submit(entries.look, settings, existing.get(names[contract.POSTGRES]), found[contract.POSTGRES])
         known: dict[str, Identity] = {}
         judged = [
             pool.submit(_server_reasons, settings, stack, s, found[s], existing.get(names[s]), known) for s in names
@@ -77,9 +75,7 @@ def examine(settings: Settings) -> Host:
         reasons += [reason for judgement in judged for reason in judgement.result()]
         ours = [server for server, name in names.items() if name in existing and existing[name].belongs_to(stack)]
         reasons += identity.strangers(stack, {names[server]: known[server] for server in ours if server in known})
-        for name in kept.result():
-            way = f"./scripts/dbserver drop {name} destroys them"
-            pulumi.log.warn(f"application {name} is declared no more: its database and its role are kept; {way}")
+        reasons += _told(asked.result())
         _warn(settings, engine.result().version)
     if reasons:
         raise HostError(f"{contract.REFUSED}\n  " + "\n  ".join(reasons))
@@ -93,6 +89,14 @@ def examine(settings: Settings) -> Host:
     labels[contract.ARCHIVE] = archive_plan(settings).labels(stack, found[contract.POSTGRES])
     ids = {server: existing[name].id for server, name in names.items() if name in existing}
     return Host(found, labels, ids, _published(settings, found, existing), known)
+
+
+def _told(found: entries.Found) -> tuple[str, ...]:
+    """Warn; return what a preview refuses. An update does not: it finishes the other applications."""
+    previewed = pulumi.runtime.is_dry_run()
+    for text in (*found.warnings, *(found.doubts if previewed else ())):
+        pulumi.log.warn(text)
+    return found.faults if previewed else ()
 
 
 def _warn(settings: Settings, version: str) -> None:
@@ -113,19 +117,6 @@ def _published(
         server: in_order(plan, compose_file.staying(plan, images[server], existing.get(plan.name)))
         for server, plan in plans.items()
     }
-
-
-def _kept(settings: Settings, container: Container | None) -> list[str]:
-    """Return the applications that the running server knows and the stack declares no more."""
-    if container is None or not container.running:
-        return []
-    server = Server(container.name, settings.postgres.admin_user)
-    try:
-        known = registry.parse(server.query(registry.listed(server.admin)))
-    except CommandError:
-        return []  # a server that does not answer: its own resource tells
-    declared = {(entry.database_name, entry.role_name) for entry in settings.applications}
-    return [entry.name for entry in known if (entry.database, entry.role) not in declared]
 
 
 def _archives(settings: Settings) -> list[str]:

@@ -142,6 +142,15 @@ def verifier(application: Application) -> str:
     return f"SELECT coalesce(rolpassword, 'none') FROM pg_authid WHERE rolname = {literal(application.role)};\n"
 
 
+def with_passwords(roles: Sequence[str]) -> str:
+    """Return the query for those of these roles that exist and have a password."""
+    listed = ", ".join(map(literal, roles)) or "NULL"
+    return (
+        "SELECT coalesce(json_agg(rolname), '[]') FROM pg_authid"
+        f" WHERE rolpassword IS NOT NULL AND rolname IN ({listed});\n"
+    )
+
+
 def drop(application: Application) -> str:
     """Return the statements that destroy an application's database and role."""
     return (

@@ -166,6 +166,15 @@ def test_a_name_that_a_server_keeps_for_itself_is_refused_before_anything_is_tou
     assert done.code != 0, done.text
 
 
+@pytest.mark.full
+def test_an_extension_that_the_running_image_lacks_is_refused_in_the_preview(town: Stack) -> None:
+    with as_before(town):
+        town.declare({"name": "searching", "extensions": ["no_such_extension"], "poolSize": 1})
+        done = town.pulumi("preview")
+    assert done.code != 0, done.text
+    assert "application searching: the server's image lacks the extension no_such_extension" in done.text
+
+
 @pytest.mark.parametrize("key", ["database", pytest.param("role", marks=pytest.mark.full)])
 def test_renaming_is_refused_in_the_preview_with_the_way_to_do_it(town: Stack, key: str) -> None:
     with as_before(town, always=True):

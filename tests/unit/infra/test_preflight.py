@@ -1,6 +1,7 @@
 """The look at the host: every reason to refuse at once, nothing changed; what was stopped starts again."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,17 @@ from dbserver.errors import NotRunningError, RefusedError
 from dbserver.settings.model import Settings, load
 from infra import compose_file, identity, preflight
 from infra.plans import container_plan
-from tests.unit.fakes import NO_CONTAINER, Failed, Programs, as_planned, connected, inspected, postgres_row, printed
+from tests.unit.fakes import (
+    IDENTITY,
+    NO_CONTAINER,
+    Failed,
+    Programs,
+    as_planned,
+    connected,
+    inspected,
+    postgres_row,
+    printed,
+)
 
 NO_NETWORK = Failed("Error response from daemon: network nginx-network not found")
 ROOMY = 10 * 1024**3
@@ -30,7 +41,7 @@ def fitting(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     connected(programs)
     programs.answer("image inspect", json.dumps([{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]))
     programs.answer("container inspect", NO_CONTAINER)
-    programs.answer("FROM dbserver.application;", "[]")
+    programs.answer("FROM dbserver.application;", said())
     monkeypatch.setattr(ports, "holders", lambda _: [])
     monkeypatch.setattr(host, "inspect_directory", lambda path, *_: Directory(path, free_bytes=ROOMY))
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
@@ -225,6 +236,58 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
+SHOP = {"name": "shop", "extensions": ["pg_trgm", "vector", "postgis"]}
+LACKING = "application shop: the server's image lacks the extension vector, postgis; choose an image that has it"
+
+
+def test_a_preview_refuses_extensions_that_the_running_image_lacks_and_an_update_goes_on(
+    fitting: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application;", said(lacking=["vector", "postgis"]))
+    fitting.answer("image inspect", json.dumps([{"Id": IDENTITY, "Config": {"Env": ["PG_MAJOR=17"]}}]))
+    preflight.examine(load({"applications": [SHOP, {"name": "blog"}]}))
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    assert refused(load({"applications": [SHOP, {"name": "blog"}]})).splitlines()[1:] == [f"  {LACKING}"]
+    fitting.answer("image inspect", json.dumps([{"Id": "sha256:another", "Config": {"Env": ["PG_MAJOR=17"]}}]))
+    preflight.examine(load({"applications": [SHOP]}))
+
+
+@pytest.mark.parametrize(
+    ("entry", "known", "doubted"),
+    [
+        ({}, (), True), ({"password": "of the shop"}, (), False), ({"keepPassword": True}, (), False),
+        ({}, ("shop",), False), ({"role": "other"}, (), False),
+    ],
+    ids=["hand-made", "given", "kept", "made here", "no such role"],
+)  # fmt: skip
+def test_a_preview_warns_of_a_role_whose_password_nobody_has_said(
+    fitting: Programs, warned: list[str], monkeypatch: pytest.MonkeyPatch, entry: Any, known: Any, *, doubted: bool
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application;", said(*map(registered, known), closed=["shop"]))
+    settings = load({"applications": [{"name": "shop", **entry}]})
+    preflight.examine(settings)
+    assert warned == []
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    preflight.examine(settings)
+    assert ["role shop exists with a password" in text for text in warned] == [True] * doubted
+
+
+def test_an_entry_of_the_registry_that_is_none_is_told_and_refuses_nothing(
+    fitting: Programs, warned: list[str]
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application;", said({"name": "half"}))
+    preflight.examine(load({}))
+    assert warned[0].startswith("the server's registry of applications has an entry that is none")
+
+
+def said(*rows: dict[str, Any], lacking: Sequence[str] = (), closed: Sequence[str] = ()) -> str:
+    """Return what the server says of the entries."""
+    return "".join(f"{json.dumps(each)}\n" for each in (lacking, closed, rows))
+
+
 def registered(name: str, database: str = "", role: str = "") -> dict[str, Any]:
     return {"name": name, "database": database or name, "role": role or name, "pool_size": 1, "instances": 1}
 
@@ -238,7 +301,7 @@ def test_an_entry_is_known_by_its_database_and_role_whatever_its_name(
     fitting: Programs, warned: list[str], database: str, role: str, *, kept: bool
 ) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application;", json.dumps([registered("old", database, role)]))
+    fitting.answer("FROM dbserver.application;", said(registered("old", database, role)))
     preflight.examine(load({"applications": [{"name": "new", "database": "data", "role": "user"}]}))
     assert [text.partition(" is declared")[0] for text in warned] == (["application old"] if kept else [])
 
@@ -247,7 +310,7 @@ def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destro
     fitting: Programs, warned: list[str]
 ) -> None:
     fitting.answer("container inspect", printed(stopped("unit", "running")))
-    fitting.answer("FROM dbserver.application;", json.dumps([registered("kept"), registered("declared")]))
+    fitting.answer("FROM dbserver.application;", said(registered("kept"), registered("declared")))
     preflight.examine(load({"applications": [{"name": "declared"}]}))
     way = "./scripts/dbserver drop kept destroys them"
     assert warned == [f"application kept is declared no more: its database and its role are kept; {way}"]
