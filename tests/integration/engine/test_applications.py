@@ -168,7 +168,7 @@ def test_a_name_that_a_server_keeps_for_itself_is_refused_before_anything_is_tou
 
 @pytest.mark.full
 def test_an_extension_that_the_running_image_lacks_is_refused_in_the_preview(town: Stack) -> None:
-    with as_before(town):
+    with as_before(town, always=True):
         town.declare({"name": "searching", "extensions": ["no_such_extension"], "poolSize": 1})
         done = town.pulumi("preview")
     assert done.code != 0, done.text
