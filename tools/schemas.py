@@ -127,7 +127,7 @@ def _schema(result: type, name: str) -> dict[str, Any]:
     shape = TypeAdapter(result).json_schema(mode="serialization")
     shape["properties"] = {"schema": {"const": name}, **shape["properties"]}
     if hasattr(result, "well"):
-        shape["properties"]["well"] = {"type": "boolean"}
+        shape["properties"] |= {"well": {"type": "boolean"}, "exit_code": {"enum": [0, 1, 3, 5]}}
     shape["required"] = list(shape["properties"])
     return {"$schema": DIALECT, **shape}
 

@@ -6,7 +6,6 @@ import click
 
 from dbserver.cli.environment import FORMS
 from dbserver.cli.options import APPLICATION, DURATION, Passing, commands, confirmed, declared, running, say, show, verb
-from dbserver.errors import Exit
 
 PLACE = "Where the application runs: in a container on the network (default), or on the Docker host itself."
 
@@ -110,8 +109,6 @@ def connections(stack: str | None, form: str) -> None:
 
     found = act(running(stack))
     show(found, form, render_connections.connections)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.UNHEALTHY)
 
 
 @verb(
@@ -134,8 +131,6 @@ def drain(stack: str | None, form: str, application: str, colour: str, wait: flo
 
     found = act(running(stack), application, colour, wait, say)
     show(found, form, render_connections.drained)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED)
 
 
 @verb(

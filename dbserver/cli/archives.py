@@ -3,7 +3,6 @@
 import click
 
 from dbserver.cli.options import APPLICATION, declared, running, show, verb
-from dbserver.errors import Exit
 
 ROWS = 100
 
@@ -24,8 +23,6 @@ def archive(stack: str | None, form: str, base_backup: bool) -> None:
     known = declared(stack, changing=base_backup)
     found = act.base_backup(known) if base_backup else act.archive(known)
     show(found, form, render_archive.archive)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.UNHEALTHY)
 
 
 @verb(

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from dbserver.cli.options import APPLICATION, confirmed, declared, disconnect_option, one_of, running, say, show, verb
-from dbserver.errors import Exit
 
 JOBS = 2
 IDENTITY = click.option(
@@ -60,11 +59,9 @@ def backup(
         raise click.UsageError("--at is for --redis")
     wanted = Wanted("", application or "", jobs=jobs, low_priority=low_priority, streamed=False, moment=None, **told)
     made = act.backup(known, application, wanted) if application else act.backup_all(known, wanted)
-    show(made, form, render_backups.backed_up)
     for line in render_backups.removed(made.removed):
         say(line)
-    if not made.well:
-        raise click.exceptions.Exit(Exit.FAILED)
+    show(made, form, render_backups.backed_up)
 
 
 @verb(
@@ -97,8 +94,6 @@ def verify(stack: str | None, form: str, backup: str, identity: Path | None) -> 
 
     found = act(declared(stack), backup, identity)
     show(found, form, render_backups.verified)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED)
 
 
 @verb(

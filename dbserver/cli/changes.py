@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dbserver.cli.options import judged, say, show, verb
-from dbserver.errors import Exit, UsageError
+from dbserver.errors import UsageError
 
 FORMS = ("text", "markdown", "json")
 ALLOW = click.option(
@@ -95,20 +95,15 @@ def drift(stack: str | None, form: str) -> None:
 
     found = act(judged(stack))
     show(found, form, render_preview.drift)
-    if found.down:
-        raise click.exceptions.Exit(Exit.UNHEALTHY)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED)
 
 
 def _judged(found: Any, form: str) -> None:
     from dbserver.cli import render_preview
 
-    show(found, form, render_preview.markdown if form == "markdown" else render_preview.text)
     if not found.well:
         say(f"error: refused: data at risk in stack {found.stack}")
         say("HINT: allow it: " + " ".join(f"--allow '{change.name}=REASON'" for change in found.at_risk))
-        raise click.exceptions.Exit(Exit.REFUSED)
+    show(found, form, render_preview.markdown if form == "markdown" else render_preview.text)
 
 
 def _allowed(entries: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,6 @@ import click
 
 from dbserver.cli.backups import IDENTITY
 from dbserver.cli.options import APPLICATION, running, show, verb
-from dbserver.errors import Exit
 
 
 @verb(
@@ -29,5 +28,3 @@ def drill(stack: str | None, form: str, application: str, backup: str, jobs: int
 
     found = act(running(stack, changing=True), application, backup, jobs, identity)
     show(found, form, render_backups.drilled)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED)

@@ -5,7 +5,7 @@ from contextlib import suppress
 import click
 
 from dbserver.cli.options import APPLICATION, declared, one_of, running, say, show, verb
-from dbserver.errors import Exit, NotRunningError
+from dbserver.errors import NotRunningError
 
 COUNT = click.IntRange(min=0)
 
@@ -52,8 +52,6 @@ def prune(
         known = running(stack)
     found = act(known, application, Wanted(Rules(**rules), old_databases_days, dry_run))
     show(found, form, render_keeping.pruned)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED if found.failed else Exit.UNHEALTHY)
 
 
 @verb(

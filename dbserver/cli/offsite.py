@@ -7,7 +7,7 @@ import click
 
 from dbserver.cli.backups import IDENTITY, JOBS
 from dbserver.cli.options import declared, say, show, verb
-from dbserver.errors import Exit, UsageError
+from dbserver.errors import UsageError
 
 ACTS = ("list", "push", "verify", "prune", "fetch")
 TAKES_A_NAME = ("verify", "fetch")
@@ -39,21 +39,15 @@ def offsite(
     _refuse(act, backup, identity, sizes=sizes, dry_run=dry_run)
     known = declared(stack, changing=act in ("push", "prune", "fetch"))
     if act == "push":
-        _end(acts.push(known, say), form, render.pushed)
+        show(acts.push(known, say), form, render.pushed)
     elif act == "verify":
-        _end(acts.verify(known, backup, identity, read=not sizes), form, render.verified)
+        show(acts.verify(known, backup, identity, read=not sizes), form, render.verified)
     elif act == "prune":
         show(acts.prune(known, dry_run=dry_run), form, render.pruned)
     elif act == "fetch":
         show(acts.fetch(known, str(backup), _key(identity)), form, render.fetched)
     else:
         show(acts.listed(known), form, render.copies)
-
-
-def _end(found: Any, form: str, text: Any) -> None:
-    show(found, form, text)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.FAILED)
 
 
 def _refuse(act: str, backup: str | None, identity: Path | None, *, sizes: bool, dry_run: bool) -> None:

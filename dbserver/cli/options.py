@@ -149,13 +149,25 @@ def say(line: str) -> None:
 
 
 def show(result: Any, form: str, text: Callable[[Any], str], *, coloured: bool = False) -> None:
-    """Print a result in the wanted form; a `coloured` text has sequences of its own, and is printed as it is."""
+    """Print a result in the wanted form, and end with its exit code where that is not 0.
+
+    A `coloured` text has sequences of its own, and is printed as it is.
+    """
     from dbserver.results import as_dict
 
     if form == "json":
         click.echo(json.dumps(as_dict(result), indent=2))
     else:
         click.echo(text(result) if coloured else cleaning.printable(text(result)))
+    end(result)
+
+
+def end(result: Any) -> None:
+    """End the verb with a result's exit code where that is not 0."""
+    from dbserver.results import exit_code
+
+    if code := exit_code(result):
+        raise click.exceptions.Exit(code)
 
 
 def one_of(first: str | None, second: str | None, names: str) -> str:

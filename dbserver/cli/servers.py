@@ -16,6 +16,7 @@ from dbserver.cli.options import (
     agreed,
     declared,
     disconnect_option,
+    end,
     no_checkpoint_option,
     running,
     say,
@@ -23,7 +24,7 @@ from dbserver.cli.options import (
     verb,
 )
 from dbserver.contract import NEW_SERVER_FLAG, SERVERS, TAKE_OVER_FLAG
-from dbserver.errors import Exit, UsageError
+from dbserver.errors import UsageError
 
 # To tools/start alone: the machine has to be prepared, then the engine asked.
 CHANGED = 75
@@ -187,10 +188,9 @@ def status(stack: str | None, form: str, watch: float | None) -> None:
         from dbserver.cli import metrics
 
         click.echo(metrics.exposition(found), nl=False)
+        end(found)
     else:
         show(found, form, _on_screen, coloured=True)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.UNHEALTHY)
 
 
 @verb(
@@ -206,8 +206,6 @@ def doctor(stack: str | None, form: str) -> None:
 
     found = act(declared(stack))
     show(found, form, render_doctor.diagnosis)
-    if not found.well:
-        raise click.exceptions.Exit(Exit.UNHEALTHY)
 
 
 def is_terminal() -> bool:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
+
+from dbserver.errors import Exit
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Archive:
     base_backups: tuple[BaseBackup, ...] = ()
     fault: str = ""
     differences: tuple[str, ...] = ()
+
+    unwell: ClassVar[Exit] = Exit.UNHEALTHY
 
     @property
     def well(self) -> bool:

@@ -1,6 +1,9 @@
 """Who is connected."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from dbserver.errors import Exit
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Connections:
     redis_clients: int
     redis_max_clients: int
     faults: tuple[str, ...] = ()
+
+    unwell: ClassVar[Exit] = Exit.UNHEALTHY
 
     @property
     def well(self) -> bool:

@@ -1,6 +1,9 @@
 """What doctor returns."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from dbserver.errors import Exit
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     looked_at: tuple[str, ...] = ()
     not_seen: tuple[str, ...] = ()
+
+    unwell: ClassVar[Exit] = Exit.UNHEALTHY
 
     @property
     def well(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dbserver.errors import Exit
 from dbserver.results.backups import Failure
 
 
@@ -46,6 +47,11 @@ class Pruned:
     def well(self) -> bool:
         """True where everything was looked at and nothing failed."""
         return not self.failed and not self.not_seen
+
+    @property
+    def unwell(self) -> Exit:
+        """Where something failed its own, else that of a server that does not answer."""
+        return Exit.FAILED if self.failed else Exit.UNHEALTHY
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """What the verbs return that tell what a change costs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from dbserver.errors import Exit
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Preview:
         """The changes that put data at risk and that nobody allowed."""
         return tuple(change for change in self.changes if change.cost == "data at risk" and not change.allowed)
 
+    unwell: ClassVar[Exit] = Exit.REFUSED
+
     @property
     def well(self) -> bool:
         """True where no data is at risk, or where that is allowed."""
@@ -67,3 +72,8 @@ class Drift:
     def well(self) -> bool:
         """True where everything is as declared."""
         return not (self.changes or self.differences or self.down)
+
+    @property
+    def unwell(self) -> Exit:
+        """That of a server that does not answer, or of a difference."""
+        return Exit.UNHEALTHY if self.down else Exit.FAILED

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dbserver.errors import Exit
+
 
 @dataclass(frozen=True)
 class Run:
@@ -18,7 +20,7 @@ class Schedule:
     """When backups are made by themselves; `fields` is empty where they are not.
 
     `mechanism` is systemd or cron, `missed` the run that should have been and was not, `tell` who is told of each run:
-    a command, or a URL that gets it as JSON.
+    a command, or a URL that gets it as JSON. `ran` is whether this was a run itself.
     """
 
     stack: str
@@ -29,8 +31,14 @@ class Schedule:
     missed: str = ""
     tell: str = ""
     last: Run | None = None
+    ran: bool = False
 
     @property
     def well(self) -> bool:
         """False where the last run failed, or one did not happen."""
         return not self.missed and not (self.last and self.last.failed)
+
+    @property
+    def unwell(self) -> Exit:
+        """That of the run itself, or of what is found."""
+        return Exit.FAILED if self.ran else Exit.UNHEALTHY

@@ -1,7 +1,9 @@
 """What status returns: both servers as they stand."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from dbserver.errors import Exit
 from dbserver.results.archive import Archive
 from dbserver.results.copies import OffsiteState
 from dbserver.results.schedule import Schedule
@@ -151,6 +153,8 @@ class Status:
     schedule: Schedule | None = None
     archive: Archive | None = None
     offsite: OffsiteState | None = None
+
+    unwell: ClassVar[Exit] = Exit.UNHEALTHY
 
     @property
     def well(self) -> bool:
