@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from dbserver.cli import render
+from dbserver.errors import Exit
 from dbserver.results import as_dict
 from dbserver.results.servers import Away, LogLine, Restarted, Started, Stopped
 from dbserver.results.status import ServerStatus, Status
@@ -58,7 +59,7 @@ def test_a_stop_names_what_was_stopped_and_what_did_not_run() -> None:
 
 def test_a_result_as_json_holds_its_fields_and_its_verdict() -> None:
     content = as_dict(Status("dev", (server(), MISSING)))
-    assert content["well"] is False
+    assert (content["well"], content["exit_code"]) == (False, Exit.UNHEALTHY)
     assert (content["stack"], len(content["servers"])) == ("dev", 2)
     assert content["servers"][1]["fault"] == "gone"
     assert "well" not in as_dict(Stopped("dev", (), ()))
