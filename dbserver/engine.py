@@ -79,6 +79,11 @@ def up(
         raise diagnostics.failure(f"the update of stack {stack}", diagnostics.errors(lines), diagnostics.AGAIN)
 
 
+# Now and then the engine takes a provider that it ends itself for one that has crashed (pulumi#22662). Asked again it
+# does not, and a preview changes nothing.
+PREMATURE = "exited prematurely"
+
+
 def preview(stack: str, *, refresh: bool) -> str:
     """Return what `pulumi preview --json` prints; nothing is changed, the selected stack included.
 
@@ -88,6 +93,8 @@ def preview(stack: str, *, refresh: bool) -> str:
     argv = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack, *(["--refresh"] if refresh else [])]
     with _configured(stack) as configured:
         done = execute.run([*argv, *configured], cwd=ROOT, check=False)
+        if PREMATURE in done.stdout:
+            done = execute.run([*argv, *configured], cwd=ROOT, check=False)
     if done.stdout.lstrip().startswith("{"):
         return done.stdout
     if "no stack named" in done.output:

@@ -139,6 +139,14 @@ def test_a_preview_is_what_the_engine_printed_whatever_its_exit_status(
     assert {"preview", "--json", "--non-interactive"} <= set(started[0])
 
 
+def test_a_preview_whose_provider_was_ended_too_early_is_asked_again_once(programs: Programs) -> None:
+    crashed = json.dumps({"diagnostics": [{"message": "... exited prematurely ..."}]})
+    programs.answer("pulumi preview", crashed, '{"steps": []}')
+    assert engine.preview("dev", refresh=True) == '{"steps": []}'
+    programs.answer("pulumi preview", crashed, crashed, '{"steps": []}')
+    assert engine.preview("dev", refresh=True) == crashed
+
+
 def test_a_preview_of_a_stack_that_there_is_not_names_the_command_that_makes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
