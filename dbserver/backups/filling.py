@@ -15,7 +15,7 @@ from dbserver.backups.manifest import Manifest
 from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
-from dbserver.postgres import complaint, dump, filler, properties, swap
+from dbserver.postgres import complaint, dump, filler, objects, properties, swap
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.postgres.server import Server
 from dbserver.units import size
@@ -56,7 +56,7 @@ def fill(server: Server, backup: Backup, archive: Archive, target: Target, jobs:
     else:
         _Apart(server, backup, archive, target, jobs, frozenset(superusers)).fill(owned)
     analyze(server, target, jobs)
-    compare(manifest, count(server, target.name))
+    compare(manifest, count(server, target.name), answer(server, objects.QUESTION, target.name))
     ask(server, properties.put_back(target.name, manifest.properties, roles(server)))
 
 
@@ -66,11 +66,12 @@ def count(server: Server, database: str) -> Rows:
     return {(schema, table): number for schema, table, number in map(json.loads, lines)}
 
 
-def compare(manifest: Manifest, found: Rows) -> None:
-    """Raise DbServerError where the restored rows are not those of the manifest."""
+def compare(manifest: Manifest, found: Rows, there: Mapping[str, int]) -> None:
+    """Raise DbServerError where the restored rows or objects are not those of the manifest; older ones tell rows."""
     wanted = {(schema, table): number for schema, table, number in manifest.rows}
     wrong = [f"{'.'.join(name)}: {found.get(name, 'missing')} instead of {number}" for name, number in wanted.items()
              if found.get(name) != number]  # fmt: skip
+    wrong += objects.differing(manifest.properties.get("objects", there), there)
     if wrong:
         raise DbServerError(f"what was restored is not what was backed up: {'; '.join(wrong[:5])}", "take another one")
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from dbserver.postgres import objects
 from dbserver.postgres.sql import identifier, literal, parameter, setting_value
 
 # Of versions: columns that one lacks are null here.
@@ -37,7 +38,8 @@ def read(database: str) -> str:
         f" 'collate', d.datcollate, 'ctype', d.datctype, 'provider', {ROW} ->> 'datlocprovider',"
         f" 'locale', coalesce({ROW} ->> 'datlocale', {ROW} ->> 'daticulocale'),"
         " 'limit', d.datconnlimit, 'comment', shobj_description(d.oid, 'pg_database'),"
-        f" 'acl', ({acl}), 'settings', ({own}), 'role_settings', ({of_roles}), 'extensions', ({extensions})),"
+        f" 'acl', ({acl}), 'settings', ({own}), 'role_settings', ({of_roles}), 'extensions', ({extensions}),"
+        f" 'objects', {objects.COUNTS}),"
         f" 'roles', ({_roles()}), 'size', pg_database_size(d.oid)) FROM pg_database d WHERE d.datname = {name};\n"
     )
 

@@ -71,6 +71,14 @@ def test_rows_that_are_not_those_of_the_manifest_are_a_restore_that_failed(shop:
     shutil.rmtree(directory)
 
 
+def test_objects_that_are_not_those_of_the_manifest_are_a_restore_that_failed(shop: Stack, backup: str) -> None:
+    known = manifest(shop, backup)["properties"]
+    more = {**known, "objects": {**known["objects"], "triggers": known["objects"].get("triggers", 0) + 1}}
+    directory = damage.rewritten(shop, backup, "shop_2026-01-02T00-00-00Z", properties=more)
+    refused(shop, directory.name, 1, f"triggers instead of {more['objects']['triggers']}")
+    shutil.rmtree(directory)
+
+
 def test_faults_6_7_and_21_a_check_that_needs_a_search_path_does_not_cost_the_live_database(shop: Stack) -> None:
     as_role(shop, CHECKED)
     made = backed_up(shop)
