@@ -201,7 +201,7 @@ def _entry(props: Properties) -> Entry:
 
 def _reason(output: str) -> str:
     lines = [line.partition("ERROR:")[2].strip() for line in cleaning.lines(output) if "ERROR:" in line]
-    return lines[0] if lines else output
+    return cleaning.printable(lines[0] if lines else output)
 
 
 def _renamed(name: str, key: str, before: object, after: object) -> str:
