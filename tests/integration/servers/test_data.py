@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from dbserver import contract
+from dbserver.docker import daemon
 from dbserver.readiness import wait_until
 from dbserver.settings.file import parsed
 from dbserver.settings.model import load
@@ -25,7 +26,7 @@ Look = Callable[[], str]
 def look(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Return what the look at the host refuses or warns of, as the program takes it in a preview."""
     warned: list[str] = []
-    monkeypatch.setattr(preflight, "_warn_of_neighbours", lambda _: None)
+    monkeypatch.setattr(daemon, "letting_neighbours_in", lambda _: "")
     monkeypatch.setattr(pulumi, "get_stack", lambda: lent.name)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
