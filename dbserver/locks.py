@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TypeVar
 
+from dbserver import cleaning
 from dbserver.declared import ROOT
 from dbserver.errors import LockedError
 
@@ -97,7 +98,7 @@ def _asked(stack: str) -> str | None:
             told = asking.recv(ANSWER_BYTES).decode(errors="replace")
         except OSError:
             told = ""
-        lines = ["".join(filter(str.isprintable, line)) for line in told.split("\n")[:2]]
+        lines = [line.strip() for line in cleaning.printable(told).split("\n")[:2]]
         return "\n".join(lines) if lines[0] else f"{OTHER} (pid {_process(asking)})"
 
 

@@ -48,7 +48,8 @@ def preview(stack: str | None, form: str, allow: tuple[str, ...], refresh: bool)
 def add(stack: str | None, form: str, name: str, **given: Any) -> None:
     """Declare an application in the stack's file, and say what an update would do then; nothing is started.
 
-    The entry comes behind those that are there; all else in the file stays as it is, comments too.
+    The entry comes behind those that are there. Comments stay; the engine, which writes the file, puts a switch that is
+    not quoted into quotation marks, which means the same.
     """
     from dbserver.actions.add import add as act
     from dbserver.actions.preview import preview as look

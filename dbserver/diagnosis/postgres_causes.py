@@ -22,6 +22,7 @@ from dbserver.diagnosis.cause import (
 )  # fmt: skip
 from dbserver.diagnosis.container_causes import down
 from dbserver.diagnosis.facts import Facts, Postgres, Server
+from dbserver.postgres.minors import letting_views_in
 from dbserver.postgres.sql import identifier
 from dbserver.units import size
 
@@ -100,6 +101,13 @@ def not_started(pattern: re.Pattern[str], words: str) -> Check:
 def _settings_faulty(_: Facts, found: Postgres) -> Iterator[Seen]:
     if found.faults:
         yield Seen("the settings have faults: at its next start PostgreSQL would refuse them", found.faults)
+
+
+def _minor(_: Facts, found: Postgres) -> Iterator[Seen]:
+    needed = letting_views_in(found.version)
+    if needed:
+        what = f"PostgreSQL {found.version}: a backup may run as superuser what an application has made"
+        yield Seen(f"{what}; {needed} does not", (), {"major": needed.partition(".")[0]})
 
 
 def _overridden(_: Facts, found: Postgres) -> Iterator[Seen]:
@@ -188,6 +196,10 @@ CAUSES = (
     Cause("settings-refused", CANNOT_CONNECT, "postgres", FAULT,
           "A setting keeps PostgreSQL from starting: changed by hand, by ALTER SYSTEM or in its file.",
           START, of(SETTINGS_REFUSED, "postgres"), NOT_SERVING),
+    Cause("minor-outdated", "", "postgres", FAULT,
+          "Before PostgreSQL 16.4 and 15.8 an application that puts a view in a table's place while it is backed up"
+          " runs what it wants as superuser (CVE-2024-7348). The newer minor runs on the same data.",
+          f"docker pull postgres:{{major}} && {START}", inside(_minor)),
     Cause("settings-faulty", "", "postgres", FAULT,
           "A settings file has faults. The server runs on with what it knew, and would not start again.",
           START, inside(_settings_faulty), ("settings-pending",)),

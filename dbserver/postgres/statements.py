@@ -66,7 +66,7 @@ def parse(printed: str, applications: Mapping[str, str]) -> tuple[str, int, tupl
 
 def shown(text: str) -> str:
     """Return a statement that may be shown: a query without comments and values, of anything else its kind."""
-    parts = list(TOKENS.finditer("".join(each if each.isprintable() or each == "\n" else " " for each in text)))
+    parts = list(TOKENS.finditer(cleaning.printable(text)))
     words = " ".join("".join(_part(part) for part in parts).split())
     if words.lstrip("( ").upper().startswith(QUERIES) and not _unsure(words, parts):
         return words

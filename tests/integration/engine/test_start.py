@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -206,9 +207,12 @@ def test_no_process_ever_has_the_password_in_its_arguments_nor_a_client_in_its_e
     clients: list[dict[str, str]] = []
     process = stack.popen(str(stack.project / "scripts" / "start.sh"))
     while process.poll() is None:
-        each_one = list(psutil.process_iter(["cmdline", "name", "environ"]))
+        each_one = list(psutil.process_iter(["cmdline", "name"]))
         watched |= {argument for each in each_one for argument in each.info["cmdline"] or ()}
-        clients += [each.info["environ"] or {} for each in each_one if each.info["name"] == "docker"]
+        for each in each_one:
+            # Asked after the name: until it becomes docker, a process has the environment of the one that starts it.
+            with suppress(psutil.NoSuchProcess):
+                clients += [each.environ()] if each.info["name"] == "docker" else []
         time.sleep(0.01)  # a container's client lives ten times as long; without a pause this takes a processor
     text = process.communicate()[0]
     assert process.returncode == 0, text

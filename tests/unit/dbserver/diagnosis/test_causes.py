@@ -145,6 +145,7 @@ SEEN: list[tuple[str, Facts, str]] = [
     ("postgres-starting", refusing(PG, "psql: error: FATAL:  the database system is starting up"), "is starting"),
     ("huge-pages", looping(LOG + "FATAL:  could not map anonymous shared memory: no memory"), "huge pages"),
     ("settings-refused", looping(LOG + 'FATAL:  configuration file "a.conf" contains errors'), "refuses its settings"),
+    ("minor-outdated", with_postgres(version="16.3 (Debian 16.3-1)"), "PostgreSQL 16.3 (Debian 16.3-1): a backup may"),
     ("settings-faulty", with_postgres(faults=("work_mem: invalid value",)), "have faults"),
     ("settings-overridden", with_postgres(overridden=("work_mem",), pending=("work_mem",)), "overrides"),
     ("settings-pending", with_postgres(pending=("max_wal_senders",)), "wait for a restart: max_wal_senders"),
