@@ -79,7 +79,8 @@ def test_each_python_library_does_its_whole_job_and_reaches_no_other_s_keys(hous
         assert (process.returncode, said.split()[-1]) == (0, "42"), f"{name}:\n{said}"
     assert house.redis_admin("ACL", "LOG") == "", "none asked for what is refused"
     there = house.redis_admin("KEYS", "*").split()
-    made = {name: [key for key in there if key.startswith(prefixes(house, name))] for name in NAMES}
+    told = {name: prefixes(house, name) for name in NAMES}
+    made = {name: [key for key in there if key.startswith(told[name])] for name in NAMES}
     assert all(made.values()), made
     assert sorted(chain(*made.values())) == sorted(there), "no key is nobody's"
     for name in NAMES:
