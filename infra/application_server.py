@@ -51,10 +51,13 @@ class ApplicationProvider(ResourceProvider):
         return DiffResult(changes=any(olds.get(key) != news.get(key) for key in DECLARED), replaces=[])
 
     def read(self, id_: str, props: Properties) -> ReadResult:
-        """Return what differs in the running server; one that is stopped is another resource's matter."""
+        """Return what differs in the running server; of one that is stopped, what the host alone tells.
+
+        A machine that is rescued has the state and no server yet: its passwords have to be kept there too.
+        """
         found = containers.inspect([props["container"]]).get(props["container"])
         if found is None or not found.running:
-            return ReadResult(id_, props)
+            return ReadResult(id_, {**props, "drift": list(dict.fromkeys([*props["drift"], *_place_drift(props)]))})
         try:
             return ReadResult(id_, {**props, "drift": differences(props)})
         except DbServerError as fault:

@@ -384,6 +384,7 @@ def test_what_doctor_prints_is_as_documented(stack: Stack) -> None:
 @pytest.mark.full
 def test_declaring_and_dropping_an_application_is_as_documented(stack: Stack) -> None:
     with stack.configured():
+        stack.configure(applications=[{**ENTRY, "poolSize": 5}])  # room for another one, as a server of 1g has it
         followed(stack, DECLARING)
         assert APPLICATION not in stack.script("dbserver", "list").ok().out
     stack.start().ok()

@@ -437,8 +437,21 @@ def test_a_server_that_is_stopped_or_gone_is_another_resource_s_matter(
     running: Running, monkeypatch: pytest.MonkeyPatch, found: Any
 ) -> None:
     monkeypatch.setattr(containers, "inspect", lambda _: found)
+    running.kept[PROPS["passwordDirectory"]] = []
     result = PROVIDER.read("shop", PROPS)
     assert (result.id, result.outs, running.sent) == ("shop", PROPS, [])
+
+
+def test_passwords_that_are_missing_on_the_host_are_seen_without_a_server_as_on_a_new_machine(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = created()
+    running.kept.clear()
+    monkeypatch.setattr(containers, "inspect", lambda _: {})
+    told = "its passwords are not kept on the host"
+    for before, after in (([], [told]), ([told], [told]), (["role is missing"], ["role is missing", told])):
+        found = dict(PROVIDER.read("shop", {**made, "drift": before}).outs or {})
+        assert found["drift"] == after
 
 
 def test_a_server_that_does_not_answer_ends_the_refresh_with_the_next_step(
