@@ -107,7 +107,7 @@ def _minor(_: Facts, found: Postgres) -> Iterator[Seen]:
     needed = letting_views_in(found.version)
     if needed:
         what = f"PostgreSQL {found.version}: a backup may run as superuser what an application has made"
-        yield Seen(f"{what}; {needed} does not", (), {"major": needed.partition(".")[0]})
+        yield Seen(f"{what}; {needed} does not", (), {"version": needed})
 
 
 def _overridden(_: Facts, found: Postgres) -> Iterator[Seen]:
@@ -199,7 +199,7 @@ CAUSES = (
     Cause("minor-outdated", "", "postgres", FAULT,
           "Before PostgreSQL 16.4 and 15.8 an application that puts a view in a table's place while it is backed up"
           " runs what it wants as superuser (CVE-2024-7348). The newer minor runs on the same data.",
-          f"docker pull postgres:{{major}} && {START}", inside(_minor)),
+          f"{SET} 'db-server:postgres.image' postgres:{{version}} && {START}", inside(_minor)),
     Cause("settings-faulty", "", "postgres", FAULT,
           "A settings file has faults. The server runs on with what it knew, and would not start again.",
           START, inside(_settings_faulty), ("settings-pending",)),

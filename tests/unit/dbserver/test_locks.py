@@ -73,7 +73,7 @@ def test_a_holder_that_does_not_answer_is_named_by_its_process(monkeypatch: pyte
 def test_what_a_holder_tells_controls_no_terminal() -> None:
     with locks.held("dev", "\x1b[31mstart\r"), pytest.raises(LockedError) as caught, locks.held("dev", "stop"):
         pass
-    assert caught.value.message.startswith("[31mstart (pid ")
+    assert caught.value.message.startswith("[31mstart  (pid ")
 
 
 def test_the_same_daemon_is_meant_by_every_way_to_its_socket(tmp_path: Path) -> None:
