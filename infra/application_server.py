@@ -51,13 +51,10 @@ class ApplicationProvider(ResourceProvider):
         return DiffResult(changes=any(olds.get(key) != news.get(key) for key in DECLARED), replaces=[])
 
     def read(self, id_: str, props: Properties) -> ReadResult:
-        """Return what differs in the running server; of one that is stopped, what the host alone tells.
-
-        A machine that is rescued has the state and no server yet: its passwords have to be kept there too.
-        """
+        """Return what differs in the running server; one that is stopped is another resource's matter."""
         found = containers.inspect([props["container"]]).get(props["container"])
         if found is None or not found.running:
-            return ReadResult(id_, {**props, "drift": list(dict.fromkeys([*props["drift"], *_place_drift(props)]))})
+            return ReadResult(id_, props)
         try:
             return ReadResult(id_, {**props, "drift": differences(props)})
         except DbServerError as fault:
@@ -172,10 +169,13 @@ def _wanted(props: Properties, before: Passwords) -> tuple[Passwords, bool]:
 
 
 def _keep(props: Properties, olds: Properties, wanted: Passwords, before: Passwords) -> None:
-    """Keep the passwords on the host before a server has them, with those that it may still have."""
+    """Keep the passwords on the host before a server has them, with those that it may still have.
+
+    Where something differs from the state, what is kept may be gone as well: on new data it is.
+    """
     kept = [_without_given(props, wanted), _without_given(olds, before)]
     place = props["passwordDirectory"]
-    if kept[0] != kept[1] or olds.get("passwordDirectory") != place or passwords.missing(place):
+    if kept[0] != kept[1] or olds.get("passwordDirectory") != place or olds.get("drift") or passwords.missing(place):
         known = [each for each in dict.fromkeys(kept) if each.redis]
         passwords.write(place, known, props["image"])
 

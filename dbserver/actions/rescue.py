@@ -199,7 +199,7 @@ def _fetch(depot: Depot, name: str, identity: Path, kept: Store) -> None:
 
 def _started(declared: Declared, found: Setup, tell: Tell) -> None:
     if declared.stack not in [path.stem for path in engine.states()]:
-        engine.imported(declared.stack, found.state)
+        engine.imported(declared.stack, setup.moved(found.state))
     tell("starting the stack with its state, empty")
     updating.update(declared, tell, override=False, new=True)
 

@@ -146,6 +146,7 @@ def test_a_stack_with_tls_comes_back_on_another_address_under_the_authority_that
     stack.script("dbserver", "offsite", "push").ok()
     lose(stack)
     rescue(stack, there, key, "--tls-address", new).ok()
+    assert (stack.data / "config" / "passwords" / "shop" / "generated.json").exists()
     after = stack.output("tls")
     assert (after["address"], after["caCertificate"]) == (new, before["caCertificate"])
     context = ssl.create_default_context(cadata=before["caCertificate"])

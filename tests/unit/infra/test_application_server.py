@@ -261,6 +261,18 @@ def test_a_change_of_something_else_keeps_nothing_anew(running: Running) -> None
     assert "kept" not in [statement for statement, _ in running.sent]
 
 
+def test_passwords_are_kept_again_with_whatever_is_repaired_by_whoever_cannot_see_that_they_are_gone(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = created()
+    running.kept.clear()
+    monkeypatch.setattr(passwords, "missing", lambda _: False)
+    updated({**made, "drift": []})
+    assert not running.kept
+    updated({**made, "drift": ["role is missing", "database is missing"]})
+    assert kept(running) == [(made["password"], made["redis_password"], 1)]
+
+
 def test_passwords_that_are_missing_on_the_host_are_a_difference_and_kept_again(running: Running) -> None:
     made = created()
     running.found["verifier"] = scram.verifier(made["password"])
@@ -437,21 +449,8 @@ def test_a_server_that_is_stopped_or_gone_is_another_resource_s_matter(
     running: Running, monkeypatch: pytest.MonkeyPatch, found: Any
 ) -> None:
     monkeypatch.setattr(containers, "inspect", lambda _: found)
-    running.kept[PROPS["passwordDirectory"]] = []
     result = PROVIDER.read("shop", PROPS)
     assert (result.id, result.outs, running.sent) == ("shop", PROPS, [])
-
-
-def test_passwords_that_are_missing_on_the_host_are_seen_without_a_server_as_on_a_new_machine(
-    running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = created()
-    running.kept.clear()
-    monkeypatch.setattr(containers, "inspect", lambda _: {})
-    told = "its passwords are not kept on the host"
-    for before, after in (([], [told]), ([told], [told]), (["role is missing"], ["role is missing", told])):
-        found = dict(PROVIDER.read("shop", {**made, "drift": before}).outs or {})
-        assert found["drift"] == after
 
 
 def test_a_server_that_does_not_answer_ends_the_refresh_with_the_next_step(

@@ -1,5 +1,6 @@
 """What a new machine needs: read, copied once, put back beside nothing else."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,3 +81,17 @@ def test_a_passphrase_in_the_environment_has_to_be_that_of_the_copy(monkeypatch:
     monkeypatch.setenv(setup.PASSPHRASE, "other")
     with pytest.raises(UsageError, match=setup.PASSPHRASE):
         setup.refuse("unit", SETUP)
+
+
+def test_on_another_machine_the_state_says_of_no_password_that_it_is_kept() -> None:
+    outputs = {"name": "shop", "passwordDirectory": "/data/config/passwords/shop"}
+    resources = [
+        {"urn": "stack"},
+        {"urn": "shop", "inputs": outputs, "outputs": outputs},
+        {"urn": "other", "outputs": None},
+    ]
+    known = {"version": 3, "deployment": {"manifest": {}, "resources": resources}}
+    found = json.loads(setup.moved(json.dumps(known)))
+    assert found["deployment"]["resources"][1] == {"urn": "shop", "inputs": outputs, "outputs": {"name": "shop"}}
+    assert [each["urn"] for each in found["deployment"]["resources"]] == ["stack", "shop", "other"]
+    assert json.loads(setup.moved('{"version": 3, "deployment": {"manifest": {}}}'))["version"] == 3
