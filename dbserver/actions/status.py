@@ -1,7 +1,7 @@
 """status: what runs, what each server answers to a real query, what it uses, and what is not as declared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,11 @@ from dbserver.results.archive import Archive
 from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status, Validity
 from dbserver.stack import refuse_others
 
-# What is asked in a container ends itself before.
-LIMIT_SECONDS = usage.ANSWER_SECONDS + 2
+# What is asked in a container ends itself before. A server that takes longer than the first is asked again, but where
+# the daemon hangs: nobody waits for what cannot come.
+SOON_SECONDS, LIMIT_SECONDS = 2, usage.ANSWER_SECONDS + 2
+# Everything at once: one that waits for a free worker would wait for the slowest of the others.
+WORKERS = 12
 TIMED_OUT = 124
 
 
@@ -56,14 +59,15 @@ def status(declared: Declared) -> Status:
 
 def heard(declared: Declared, questions: Mapping[str, str]) -> tuple[Status, Heard]:
     """Return the state of both servers, and what was heard for it; `questions` are asked besides, server -> text."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        inspected = pool.submit(containers.inspected, [*declared.containers.values(), *_archives(declared)])
         local = pool.submit(_images, declared)
         backups = pool.submit(_backups, declared)
         archived = pool.submit(_archived, declared) if declared.archive else None
         copied = pool.submit(record.seen, declared, datetime.now(UTC))
-        said = {server: pool.submit(_said, declared, server, questions) for server in contract.SERVERS}
+        said = {server: pool.submit(_said, declared, server, questions, inspected) for server in contract.SERVERS}
         certified = {server: pool.submit(_certified, declared, server) for server in declared.outside}
-        shown = containers.inspected([*declared.containers.values(), *_archives(declared)])
+        shown = inspected.result()
         found, known_images = containers.parsed(shown), _by_server(declared, local.result())
         refuse_others(declared, {each.name: each.labels.get(contract.LABEL_STACK, "") for each in found.values()})
         servers = []
@@ -187,15 +191,19 @@ ASK = {contract.POSTGRES: postgres, contract.REDIS: redis}
 UNDERSTAND: Mapping[str, Callable[[str, Finished], Answer]] = {contract.POSTGRES: _postgres, contract.REDIS: _redis}
 
 
-def _said(declared: Declared, server: str, questions: Mapping[str, str]) -> Finished:
+def _said(declared: Declared, server: str, questions: Mapping[str, str], inspected: Future[Any]) -> Finished:
     argv = ASK[server].ask(declared.containers[server], declared.admin)
     question = ASK[server].QUESTION + questions.get(server, "")
     if server in questions:
         argv = rendered.before(argv, server)
-    try:
-        return execute.run(argv, stdin=question, timeout=LIMIT_SECONDS, check=False)
-    except CommandError as fault:
-        return Finished(fault.exit_status, "", fault.output)
+    for seconds in (SOON_SECONDS, LIMIT_SECONDS):
+        try:
+            return execute.run(argv, stdin=question, timeout=seconds, check=False)
+        except CommandError as fault:
+            said = Finished(fault.exit_status, "", fault.output)
+        if said.status != TIMED_OUT or inspected.exception():
+            break
+    return said
 
 
 def _reason(said: Finished) -> str:

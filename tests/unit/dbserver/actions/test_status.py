@@ -1,5 +1,6 @@
 """status: everything asked at once, what cannot be had left out, what is not as declared named."""
 
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -434,3 +435,18 @@ def test_backups_that_cannot_be_read_are_not_told_as_none(programs: Programs, tm
     both(programs)
     (tmp_path / "file").touch()
     assert status(replace(DECLARED, backup_directory=str(tmp_path / "file"))).backups == ()
+
+
+def test_a_daemon_that_hangs_is_told_at_once_and_nobody_waits_for_a_server(programs: Programs) -> None:
+    programs.answer("docker", subprocess.TimeoutExpired("docker", 2))
+    with pytest.raises(NotRunningError, match="does not answer"):
+        status(DECLARED)
+    assert [len(programs.started(words)) for words in ("psql", "redis-cli")] == [1, 1]
+    assert max(call.options["timeout"] for call in programs.calls) <= 2
+
+
+def test_a_server_that_takes_its_time_is_asked_again_with_patience(programs: Programs) -> None:
+    both(programs)
+    programs.answer("psql", subprocess.TimeoutExpired("docker", 2), POSTGRES_SAYS)
+    assert status(DECLARED).well
+    assert [call.options["timeout"] for call in programs.started("psql")] == [2, 12]
