@@ -78,3 +78,8 @@ def not_writable(root: Path, what: str) -> DbServerError:
         f"{what} is not yours to write or read: this clone belongs to {owner}",
         f"run this as {owner}, or make a clone of your own",
     )
+
+
+def unforeseen(fault: BaseException) -> str:
+    """Return the words for a fault that no module has made one of."""
+    return f"unexpected {type(fault).__name__}: {fault}"

@@ -23,7 +23,7 @@ from dbserver.backups.making import Wanted
 from dbserver.backups.showing import shown
 from dbserver.backups.store import Backup, Store
 from dbserver.declared import Declared
-from dbserver.errors import DbServerError
+from dbserver.errors import DbServerError, unforeseen
 from dbserver.postgres.server import Server
 from dbserver.redis.server import Server as RedisServer
 from dbserver.registry import one
@@ -66,7 +66,7 @@ def backup_all(declared: Declared, wanted: Wanted) -> BackedUp:
 def _said(fault: Exception) -> str:
     if isinstance(fault, DbServerError):
         return fault.message
-    return str(fault) if isinstance(fault, OSError) else f"unexpected {type(fault).__name__}: {fault}"
+    return str(fault) if isinstance(fault, OSError) else unforeseen(fault)
 
 
 def checkpoint(declared: Declared, name: str, wanted: Wanted) -> Checkpoint:

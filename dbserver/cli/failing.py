@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from dbserver import cleaning
-from dbserver.errors import DbServerError, not_writable
+from dbserver.errors import DbServerError, not_writable, unforeseen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +31,7 @@ def unexpected(fault: Exception) -> DbServerError:
         )
     if isinstance(fault, PermissionError) and ROOT in Path(str(fault.filename)).parents:
         return not_writable(ROOT, str(fault.filename))
-    return DbServerError(f"unexpected {type(fault).__name__}: {fault}", _report())
+    return DbServerError(unforeseen(fault), _report())
 
 
 def _report() -> str:
