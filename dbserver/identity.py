@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dbserver import cleaning, contract
+from dbserver import cleaning, contract, endpoint
 from dbserver.docker import host
 from dbserver.docker.host import Identity
 
@@ -56,9 +56,8 @@ def forget(state: Path, stack: str, server: str) -> None:
 
 def placed(identity: str, directory: str) -> Known:
     """Return data with the place where it is now; where the daemon is on another machine, that is not known."""
-    here = os.environ.get("DOCKER_HOST", "unix:").startswith("unix:") or not os.environ.get("DOCKER_HOST")
     try:
-        mount, device = mounted(os.path.realpath(directory), MOUNTS.read_text()) if here else ("", "")
+        mount, device = mounted(os.path.realpath(directory), MOUNTS.read_text()) if endpoint.local() else ("", "")
     except OSError:
         mount, device = "", ""
     return Known(identity, directory, mount, device)

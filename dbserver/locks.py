@@ -14,12 +14,11 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TypeVar
 
-from dbserver import cleaning
+from dbserver import cleaning, endpoint
 from dbserver.declared import ROOT
 from dbserver.errors import LockedError
 
 Result = TypeVar("Result")
-DOCKER = "unix:///var/run/docker.sock"
 OTHER = "another operation"
 PREFIX = b"\0db-server/"
 ANSWER_SECONDS = 1
@@ -54,15 +53,15 @@ def is_held(stack: str) -> bool:
     return _asked(stack) is not None
 
 
-def daemon(host: str) -> str:
-    """Return what tells a Docker daemon from others, given DOCKER_HOST: of a socket its file, whatever links to it."""
-    kind, _, path = (host or DOCKER).partition("://")
-    return os.path.realpath(path) if kind == "unix" else host
+def daemon(address: str) -> str:
+    """Return what tells a Docker daemon from others, given its address: of a socket its file, whatever links to it."""
+    kind, _, path = address.partition("://")
+    return os.path.realpath(path) if kind == "unix" else address
 
 
 def _address(stack: str) -> bytes:
     # An address has 108 bytes at most, a stack's name and a path may be longer.
-    word = f"{daemon(os.environ.get('DOCKER_HOST', ''))}\n{stack}"
+    word = f"{daemon(endpoint.address())}\n{stack}"
     return PREFIX + hashlib.sha256(word.encode()).hexdigest().encode()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import cleaning, contract, execute
+from dbserver import cleaning, contract, endpoint, execute
 
 HELPER_SECONDS = 120
 
@@ -221,8 +221,7 @@ def helper_argv(image: str, options: Sequence[str]) -> list[str]:
 
 def direct() -> bool:
     """Return whether this process works on the host's directories itself: root beside its daemon."""
-    host = os.environ.get("DOCKER_HOST", "")
-    return os.geteuid() == 0 and (not host or host.startswith("unix:"))
+    return os.geteuid() == 0 and endpoint.local()
 
 
 def _empty_directory(path: Path, remembered: Path) -> Directory | None:
@@ -291,7 +290,7 @@ def make_private_directory(path: str, image: str) -> None:
     """Make a directory of the host where it is missing, its user's alone where the daemon is on this machine."""
     if Path(path).is_dir():
         return
-    if os.environ.get("DOCKER_HOST", "unix:").startswith("unix:"):
+    if endpoint.local():
         Path(path).mkdir(mode=0o700, parents=True)
         return
     make_directory(path, image)

@@ -1,13 +1,12 @@
 """Who listens on a port of this host."""
 
 import json
-import os
 import socket
 from dataclasses import dataclass
 
 import psutil
 
-from dbserver import cleaning, execute
+from dbserver import cleaning, endpoint, execute
 from dbserver.docker.containers import ANSWER_SECONDS
 
 
@@ -25,21 +24,17 @@ def holders(port: int) -> list[Holder]:
     """
     listing = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{json .Names}}"]
     named = [json.loads(line) for line in cleaning.lines(execute.run(listing, timeout=ANSWER_SECONDS).stdout)]
-    if named or not _here():
+    if named or not endpoint.local():
         return [Holder(f"container {name}") for name in named]
     return [Holder(name) for name in sorted(set(_listeners(port)))]
 
 
 def addresses() -> list[str]:
     """Return the IPv4 addresses of this host but the loopback's; none where the daemon is on another host."""
-    if not _here():
+    if not endpoint.local():
         return []
     found = [each for several in psutil.net_if_addrs().values() for each in several if each.family == socket.AF_INET]
     return [each.address for each in found if not each.address.startswith("127.")]
-
-
-def _here() -> bool:
-    return os.environ.get("DOCKER_HOST", "unix:").partition(":")[0] == "unix"
 
 
 def _listeners(port: int) -> list[str]:

@@ -63,6 +63,15 @@ def test_lines_end_at_a_line_feed_alone(path: Path) -> None:
     assert not wrong, f"{path}: lines {wrong} call splitlines"
 
 
+@each_module
+def test_one_module_says_where_the_daemon_is(path: Path) -> None:
+    """Another would decide anew what an empty DOCKER_HOST means, and take this machine's daemon for a remote one."""
+    found = [
+        node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and node.value == "DOCKER_HOST"
+    ]
+    assert not found or path.name == "endpoint.py", f"{path}: lines {found} look at DOCKER_HOST"
+
+
 def test_the_rooms_are_where_this_test_looks() -> None:
     assert {"dbserver.settings.model", "dbserver.cli.main", "dbserver.execute", "dbserver.actions.start"} <= set(KNOWN)
 

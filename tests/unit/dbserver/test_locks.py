@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import locks
+from dbserver import endpoint, locks
 from dbserver.declared import ROOT
 from dbserver.errors import Exit, LockedError
 
@@ -80,8 +80,8 @@ def test_the_same_daemon_is_meant_by_every_way_to_its_socket(tmp_path: Path) -> 
     (tmp_path / "link.sock").symlink_to(tmp_path / "docker.sock")
     known = locks.daemon(f"unix://{tmp_path}/docker.sock")
     assert locks.daemon(f"unix://{tmp_path}/link.sock") == known
-    assert locks.daemon("") == locks.daemon("unix:///var/run/docker.sock")
-    assert len({known, locks.daemon(""), locks.daemon("ssh://one"), locks.daemon("ssh://two")}) == 4
+    others = [locks.daemon(address) for address in (endpoint.SOCKET, "ssh://one", "ssh://two")]
+    assert len({known, *others}) == 4
 
 
 def test_operations_on_two_daemons_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
