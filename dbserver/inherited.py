@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dbserver import endpoint
+
 # The engine hands the program its secrets in clear text, in variables that every child would inherit.
 CONFIGURATION = ("PULUMI_CONFIG", "PULUMI_CONFIG_SECRET_KEYS")
 PASSPHRASE = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
@@ -15,4 +17,5 @@ def environment(program: str, extra: Mapping[str, str] | None) -> dict[str, str]
     """Return a child's environment, without the secrets that are none of its business."""
     told = Path(program).name in TOLD_THE_PASSPHRASE
     kept_from = CONFIGURATION if told else CONFIGURATION + PASSPHRASE
-    return {name: value for name, value in os.environ.items() if name not in kept_from} | dict(extra or {})
+    own = {name: value for name, value in os.environ.items() if name not in kept_from}
+    return own | (endpoint.variables() if Path(program).name == "pulumi" else {}) | dict(extra or {})

@@ -22,6 +22,12 @@ def network(name: str, found: Network | None, *, create: bool) -> list[str]:
     return [f"network {name} does not exist; create it: docker network create {name}"]
 
 
+def context(name: str, address: str) -> list[str]:
+    """The provider knows no contexts: it would make the servers beside another daemon than was looked at."""
+    known = f"the Docker context {name} is selected, which Pulumi does not know: export DOCKER_HOST={address}"
+    return [known] if name else []
+
+
 def owners(existing: Sequence[Container], stack: str, admin: str) -> list[str]:
     """Another stack's server is not ours to take over; and data knows its administrator by one name."""
     reasons = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from dbserver import clients, contract, refusals
+from dbserver import clients, contract, endpoint, refusals
 from dbserver.archive.plan import LINE_FILE
 from dbserver.docker import containers, daemon, host, images, networks, ports
 from dbserver.docker import identity as asking
@@ -69,6 +69,7 @@ def examine(settings: Settings) -> Host:
         ]
         reasons = refusals.owners(list(existing.values()), stack, settings.postgres.admin_user)
         reasons += compose_file.reasons()
+        reasons += refusals.context(endpoint.context(), endpoint.address())
         reasons += refusals.network(settings.network.name, network.result(), create=settings.network.create)
         if settings.tls.address:
             reasons += refusals.address(settings.tls.address, ports.addresses())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from dbserver import execute
+from dbserver import endpoint, execute
 from dbserver.errors import DbServerError
 from tools import debian
 from tools.machine import Machine, Missing
@@ -33,7 +33,7 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found. `said` is the client's answer, `host` a DOCKER_HOST other than the local socket."""
+    """What was found. `said` is the client's answer, `host` an address other than the local socket's."""
 
     client: bool
     server: bool
@@ -55,7 +55,7 @@ class Decision:
 def look(machine: Machine) -> Seen:
     """Ask the engine and look for its programs."""
     client = shutil.which("docker") is not None
-    host = machine.environment.get("DOCKER_HOST", "")
+    host = endpoint.address(machine.environment)
     asked = execute.run(["docker", "version"], check=False, timeout=60) if client else None
     return Seen(
         client=client,
@@ -111,8 +111,8 @@ def _elsewhere(seen: Seen, machine: Machine) -> Decision:
         return Decision(Way.REPORT, "its client is not installed", machine.sudo("apt-get install docker.io"))
     return Decision(
         Way.REPORT,
-        f"the daemon at DOCKER_HOST={seen.host} does not answer",
-        "start it there, or unset DOCKER_HOST to use this machine's",
+        f"the daemon at {seen.host} does not answer",
+        "start it there, or use this machine's: unset DOCKER_HOST; docker context use default",
     )
 
 

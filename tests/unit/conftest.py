@@ -54,6 +54,8 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         setup.PASSPHRASE,
         setup.PASSPHRASE_FILE,
         "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CONFIG",
         DISCONNECT_VARIABLE,
         NEW_SERVER_VARIABLE,
         TAKE_OVER_VARIABLE,

@@ -218,3 +218,10 @@ def test_an_image_older_than_any_that_was_tried_is_refused(server: str, oldest: 
     assert refusals.version(server, Image("x:latest", "sha256:x", "")) == []
     (reason,) = refusals.version(server, Image(f"x:{oldest - 1}", "sha256:x", str(oldest - 1)))
     assert reason.endswith(f"{server} has to be {oldest} or newer: set {server}.image")
+
+
+def test_a_context_that_the_engine_does_not_know_is_refused_with_the_variable_that_it_knows() -> None:
+    assert refusals.context("", "unix:///var/run/docker.sock") == []
+    (reason,) = refusals.context("far", "tcp://far:2376")
+    assert "context far" in reason
+    assert reason.endswith("export DOCKER_HOST=tcp://far:2376")
