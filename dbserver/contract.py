@@ -97,6 +97,10 @@ def config_directory(root: str, server: str) -> str:
     return f"{root}/config/{server}"
 
 
+# The property of an application's resource that says where its passwords are kept, in the state too.
+KEPT_IN = "passwordDirectory"
+
+
 def password_directory(root: str, role: str) -> str:
     """Return the host directory that keeps the generated passwords of an application; no container has it."""
     return f"{root}/config/passwords/{role}"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
 from dbserver import contract
+from dbserver.docker import images
 from dbserver.docker.containers import Container
 from dbserver.docker.host import Directory, Identity
 from dbserver.docker.images import Image
@@ -134,23 +135,27 @@ def archived(path: str, archive: str) -> list[str]:
 def _other_major(found: Directory, image: Image) -> str:
     return (
         f"{found.path} holds data of PostgreSQL {found.version}, the image {image.name} is {image.major}: it would"
-        f" not start; set postgres.image to postgres:{found.version}{_upgrade(found, image)}"
+        f" not start; {_set_image(contract.POSTGRES, image, found.version)}{_upgrade(found, image)}"
     )
+
+
+def _set_image(server: str, image: Image, version: str) -> str:
+    name = image.name.removeprefix(contract.STAND_IN_PREFIX)
+    return f"set {server}.image to {images.of_version(name, version) or f'the same one of version {version}'}"
 
 
 def _newer_redis(found: Directory, image: Image, own: Container | None) -> list[str]:
     """What a Redis that runs writes at its stop is as new as itself, whatever there is of it by now."""
     running = own.labels.get(contract.LABEL_VERSION, "") if own and own.running else ""
     if found.newer:
-        known = "a newer Redis" if found.newer == "unknown" else f"Redis {found.newer}"
-        way = (
-            f"set redis.image to redis:{found.newer.partition('.')[0]}" if known[0] == "R" else "set redis.image to it"
-        )
+        known, way = f"Redis {found.newer}", _set_image(contract.REDIS, image, found.newer.partition(".")[0])
+        if found.newer == "unknown":
+            known, way = "a newer Redis", "set redis.image to it"
         return [
             f"{found.path} holds data of {known}, which the image {image.name} cannot read: it would not start; {way}"
         ]
     if own and running.isdigit() and image.major.isdigit() and int(running) > int(image.major):
-        way = f"set redis.image to redis:{running}"
+        way = _set_image(contract.REDIS, image, running)
         return [f"{own.name} is Redis {running}: what it has to keep, the image {image.name} cannot read; {way}"]
     return []
 

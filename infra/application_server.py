@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from dbserver import cleaning
+from dbserver import cleaning, contract
 from dbserver.applications import Application as Entry
 from dbserver.docker import containers, passwords
 from dbserver.docker.passwords import Passwords
@@ -20,7 +20,7 @@ PASSWORD_BYTES = 24
 DECLARED = (
     "container", "adminUser", "database", "role", "poolSize", "instances", "redisDatabase", "redisPrefix",
     "redisOtherPrefixes", "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift",
-    "passwordDirectory",
+    contract.KEPT_IN,
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _password_drift(props: Properties, verifier: str) -> list[str]:
 
 def _place_drift(props: Properties) -> list[str]:
     """The state of an older version names no place; its difference is that."""
-    place = props.get("passwordDirectory")
+    place = props.get(contract.KEPT_IN)
     return ["its passwords are not kept on the host"] if place and passwords.missing(place) else []
 
 
@@ -99,7 +99,7 @@ def _granted(props: Properties, olds: Properties) -> Properties:
         wanted, ours = _wanted(props, before)
         _keep(props, olds, wanted, before)
     except DbServerError as fault:
-        unkept = {**props, "passwordDirectory": olds.get("passwordDirectory", "")}
+        unkept = {**props, contract.KEPT_IN: olds.get(contract.KEPT_IN, "")}
         return _outputs(unkept, before, [fault.message])
     script = access.grant(_access(props, wanted.postgres, ours=ours))
     done = session.attempt(running, script, props["adminUser"])
@@ -146,7 +146,7 @@ def _of_host(props: Properties, running: server.Server) -> Passwords | None:
     verifier = session.query(running, access.verifier(_entry(props)))
     if not verifier:
         return None
-    known = passwords.read(props["passwordDirectory"], props["image"])
+    known = passwords.read(props[contract.KEPT_IN], props["image"])
     for each in known:
         if each.postgres and scram.matches(verifier, each.postgres):
             return each
@@ -174,8 +174,9 @@ def _keep(props: Properties, olds: Properties, wanted: Passwords, before: Passwo
     Where something differs from the state, what is kept may be gone as well: on new data it is.
     """
     kept = [_without_given(props, wanted), _without_given(olds, before)]
-    place = props["passwordDirectory"]
-    if kept[0] != kept[1] or olds.get("passwordDirectory") != place or olds.get("drift") or passwords.missing(place):
+    place = props[contract.KEPT_IN]
+    moved = olds.get(contract.KEPT_IN) != place
+    if kept[0] != kept[1] or moved or olds.get("drift") or passwords.missing(place):
         known = [each for each in dict.fromkeys(kept) if each.redis]
         passwords.write(place, known, props["image"])
 

@@ -150,7 +150,7 @@ def properties(
         "givenPassword": entry.password or "",
         "passwordVersion": entry.password_version,
         "keepPassword": entry.keep_password,
-        "passwordDirectory": contract.password_directory(data_directory, application.role),
+        contract.KEPT_IN: contract.password_directory(data_directory, application.role),
         "image": image,
     }
 

@@ -160,7 +160,7 @@ def _redis(redis: Redis, *, allow_open: bool) -> Iterator[str]:
     settings, version = redis.settings, redis.info.get("redis_version", "")
     oldest = contract.OLDEST[contract.REDIS]
     if int(version.partition(".")[0] or 0) < oldest:
-        yield f"Redis {version} is too old for the stack's settings: run redis:{oldest} on the same data first"
+        yield f"Redis {version} is too old for the stack's settings: run Redis {oldest} on the same data first"
         return
     if redis.info.get("role") != "master" or settings.get("cluster-enabled") == "yes":
         yield f"{redis.container.name} is a replica or of a cluster: the stack runs a single Redis"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from dbserver import contract
 from dbserver.cleaning import clean, one_line
 from dbserver.diagnosis.facts import Facts, Server
+from dbserver.docker import images
 from dbserver.results.diagnosis import Finding
 
 FAULT, WARNING = "fault", "warning"
@@ -30,6 +31,9 @@ REDIS_CLI = (
     "docker exec {container} sh -c 'REDISCLI_AUTH=$(cat /usr/local/etc/redis/admin-password)"
     ' exec redis-cli --user {admin} "$@"\' sh'
 )
+
+# What the cause's own finder names: another build would lose collations or extensions under the data.
+SET_IMAGE = f"{SET} 'db-server:postgres.image' {{image}} && {START}"
 
 EVIDENCE_LINES = 5
 
@@ -110,6 +114,14 @@ def finding(facts: Facts, cause: Cause, seen: Seen) -> Finding:
         command=_command(facts, cause, seen),
         evidence=tuple(clean(line) for line in seen.evidence[:EVIDENCE_LINES]),
     )
+
+
+def image_of(facts: Facts, version: str) -> str:
+    """Return the declared image of PostgreSQL with another version, for a command; a place for it where none is known.
+
+    An image's name has no capitals: where nobody puts it in that place, the configuration is refused.
+    """
+    return shlex.quote(images.of_version(facts.declared.images[contract.POSTGRES], version) or f"IMAGE-OF-{version}")
 
 
 def in_double_quotes(text: str) -> str:

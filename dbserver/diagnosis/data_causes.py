@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 
 from dbserver import contract
-from dbserver.diagnosis.cause import BY_SERVER, FAULT, NOT_RUNNING, SET, START, WARNING, Cause, Check, Seen, each, of
+from dbserver.diagnosis.cause import (
+    BY_SERVER,
+    FAULT,
+    NOT_RUNNING,
+    SET_IMAGE,
+    START,
+    WARNING,
+    Cause,
+    Check,
+    Seen,
+    each,
+    image_of,
+    of,
+)  # fmt: skip
 from dbserver.diagnosis.container_causes import HIDDEN_BY_STATE, down
 from dbserver.diagnosis.facts import Facts, Place, Server
 from dbserver.identity import mismatch
@@ -59,7 +72,7 @@ def _other_version(facts: Facts, server: Server) -> Iterator[Seen]:
     place = server.place
     if place and place.version and server.image_major and place.version != server.image_major:
         what = f"{directory(facts, server)} holds data of PostgreSQL {place.version}"
-        yield Seen(f"{what}, the image is {server.image_major}", (), {"version": place.version})
+        yield Seen(f"{what}, the image is {server.image_major}", (), {"image": image_of(facts, place.version)})
 
 
 def _not_the_stacks(facts: Facts, server: Server) -> Iterator[Seen]:
@@ -118,9 +131,9 @@ CAUSES = (
           f"sudo mount -a && docker restart --time 60 {{container}} && {START}", each(_not_the_stacks),
           ("application-missing", "database-unknown", "password-wrong")),
     Cause("data-other-version", NOT_RUNNING, "postgres", FAULT,
-          "The data was written by another major version than the image has; PostgreSQL refuses it.",
-          f"{SET} 'db-server:postgres.image' postgres:{{version}} && {START}", of(_other_version, "postgres"),
-          NOT_SERVING),
+          "The data was written by another major version than the image has; PostgreSQL refuses it. Take the"
+          " same build of the image: another's collations and extensions do not fit the data.",
+          SET_IMAGE, of(_other_version, "postgres"), NOT_SERVING),
     Cause("data-read-only", NOT_RUNNING, "both", FAULT,
           "The file system of the data is mounted read-only, often by the kernel after an error of the disk: look"
           " into `dmesg` first.",

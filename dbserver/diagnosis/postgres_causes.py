@@ -1,6 +1,7 @@
 """Causes inside PostgreSQL: who is let in, what its log says, its settings, its integrity. Pure."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 
 from dbserver import cleaning, contract
@@ -11,17 +12,20 @@ from dbserver.diagnosis.cause import (
     LOCKED,
     PSQL,
     SET,
+    SET_IMAGE,
     START,
     WARNING,
     Cause,
     Check,
     Find,
     Seen,
+    image_of,
     in_double_quotes,
     of,
 )  # fmt: skip
 from dbserver.diagnosis.container_causes import down
 from dbserver.diagnosis.facts import Facts, Postgres, Server
+from dbserver.docker import images
 from dbserver.postgres.minors import letting_views_in
 from dbserver.postgres.sql import identifier
 from dbserver.units import size
@@ -103,11 +107,15 @@ def _settings_faulty(_: Facts, found: Postgres) -> Iterator[Seen]:
         yield Seen("the settings have faults: at its next start PostgreSQL would refuse them", found.faults)
 
 
-def _minor(_: Facts, found: Postgres) -> Iterator[Seen]:
+def _minor(facts: Facts, found: Postgres) -> Iterator[Seen]:
     needed = letting_views_in(found.version)
     if needed:
         what = f"PostgreSQL {found.version}: a backup may run as superuser what an application has made"
-        yield Seen(f"{what}; {needed} does not", (), {"version": needed})
+        name = facts.declared.images[contract.POSTGRES]
+        if images.names_minor(name):
+            yield Seen(f"{what}; {needed} does not", (), {"image": image_of(facts, needed)})
+        else:
+            yield Seen(f"{what}; {needed} does not", (), {"image": shlex.quote(name)}, instead=PULL)
 
 
 def _overridden(_: Facts, found: Postgres) -> Iterator[Seen]:
@@ -180,6 +188,8 @@ def _slots(_: Facts, found: Postgres) -> Iterator[Seen]:
             yield Seen(f"replication slot {name} is used by nobody and keeps {size(kept)} of the log", (), values)
 
 
+# Under a tag that names no minor version there is the newest.
+PULL = f"docker pull {{image}} && {START}"
 DENIED = "./scripts/dbserver env {application} --stack {stack}"
 NO_HUGE_PAGES = not_started(HUGE_PAGES, "PostgreSQL cannot get its shared memory: the kernel has no huge pages for it")
 SETTINGS_REFUSED = not_started(SETTING_FAULT, "PostgreSQL refuses its settings and does not start")
@@ -199,7 +209,7 @@ CAUSES = (
     Cause("minor-outdated", "", "postgres", FAULT,
           "Before PostgreSQL 16.4 and 15.8 an application that puts a view in a table's place while it is backed up"
           " runs what it wants as superuser (CVE-2024-7348). The newer minor runs on the same data.",
-          f"{SET} 'db-server:postgres.image' postgres:{{version}} && {START}", inside(_minor)),
+          SET_IMAGE, inside(_minor)),
     Cause("settings-faulty", "", "postgres", FAULT,
           "A settings file has faults. The server runs on with what it knew, and would not start again.",
           START, inside(_settings_faulty), ("settings-pending",)),

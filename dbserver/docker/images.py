@@ -12,7 +12,7 @@ from dbserver.errors import DbServerError, UsageError
 
 PULL_SECONDS = 900
 # postgres:17, example.com:5000/postgres:17.6-bookworm
-TAGGED = re.compile(r"(?P<name>.+):\d+(?:\.\d+)*(?P<variant>(?:-[\w.-]+)?)")
+TAGGED = re.compile(r"(?P<name>[^@]+):(?P<version>\d+(?:\.\d+)*)(?P<variant>(?:-[\w.-]+)?)")
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,28 @@ def stand_in(name: str) -> str:
     return contract.STAND_IN_PREFIX + name
 
 
+def of_version(name: str, version: str) -> str:
+    """Return the name of the same image with another version; empty where the tag of this one is no version.
+
+    Its registry and its variant stay: on the same data, another system's collations damage the indexes of texts, and
+    another's image lacks the extensions.
+    """
+    found = TAGGED.fullmatch(name)
+    return f"{found['name']}:{version}{found['variant']}" if found else ""
+
+
+def names_minor(name: str) -> bool:
+    """True where the name is one minor version's for good, by its tag or its digest: to pull it brings no other."""
+    found = TAGGED.fullmatch(name)
+    return "@" in name or bool(found and "." in found["version"])
+
+
 def of_major(name: str, major: int) -> str:
     """Return the name of the same image with another major version. Raises UsageError where the tag names none."""
-    found = TAGGED.fullmatch(name)
-    if found is None or "/" in found["variant"]:
+    found = of_version(name, str(major))
+    if not found:
         raise UsageError(f"the tag of {name} is no version", f"--image NAME, with the image of PostgreSQL {major}")
-    return f"{found['name']}:{major}{found['variant']}"
+    return found
 
 
 def find(name: str) -> Image | None:

@@ -101,7 +101,7 @@ def moved(state: str) -> str:
     """
     content = json.loads(state)
     for resource in content["deployment"].get("resources") or ():
-        (resource.get("outputs") or {}).pop("passwordDirectory", None)
+        (resource.get("outputs") or {}).pop(contract.KEPT_IN, None)
     return json.dumps(content)
 
 

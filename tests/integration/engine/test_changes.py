@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import faulty
 from tests.support.commands import run
+from tests.support.relayed import relayed
 from tests.support.stack import Stack
 
 
@@ -213,3 +214,26 @@ def test_an_application_is_added_behind_the_others_and_the_comments_stay(running
     assert again.code == 2, again.text
     assert "declares added-shop already" in again.err
     assert running.ids() == ids
+
+
+def test_the_daemon_of_the_selected_context_is_the_engines_too(
+    running: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the servers would be looked at beside one daemon and made beside another."""
+    before = running.ids()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    with relayed(tmp_path / "far.sock") as far:
+        run("docker", "context", "create", "far", "--docker", f"host=unix://{far.path}").ok()
+        run("docker", "context", "use", "far").ok()
+        running.configure(redis={"memory": "144m"})
+        plain = running.pulumi("up", "--yes")
+        assert (plain.code != 0, running.ids()) == (True, before), plain.text
+        assert (
+            f"context far is selected, which Pulumi does not know: export DOCKER_HOST=unix://{far.path}" in plain.text
+        )
+        far.heads.clear()
+        running.start("--format", "json").ok()
+        assert any(head.startswith("POST") for head in far.by_others_than_the_client), far.by_others_than_the_client
+        monkeypatch.setitem(running.environment, "DOCKER_HOST", f"unix://{far.path}")
+        running.pulumi("preview", "--expect-no-changes").ok()
+    assert running.inspect(running.redis)["HostConfig"]["Memory"] == 144 * 1024 * 1024

@@ -218,7 +218,7 @@ docker network disconnect <network> <container>
 docker network connect --alias <server> <network> <container>
 pulumi config set --stack <stack> --path 'db-server:postgres.adminUser' <known> && \\
     ./scripts/start.sh --stack <stack>
-pulumi config set --stack <stack> --path 'db-server:postgres.image' postgres:<version> && \\
+pulumi config set --stack <stack> --path 'db-server:postgres.image' <image> && \\
     ./scripts/start.sh --stack <stack>
 pulumi config set --stack <stack> --path 'db-server:redis.memory' <more> && \\
     ./scripts/start.sh --stack <stack>
@@ -312,7 +312,7 @@ def own(stack: Stack) -> Callable[[str], str]:
         "<slot>": "kept",
         "<index>": "0",
         "<known>": "dbadmin",
-        "<version>": "17",
+        "<image>": "postgres:17",
         "'URN'": "$(pulumi stack --show-urns | grep -o 'urn:.*Application::crypto-ai-agent$')",
         "YYYY-MM-DD": f"{datetime.now(UTC):%Y-%m-%d}",
     }

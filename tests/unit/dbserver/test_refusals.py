@@ -123,6 +123,19 @@ def test_data_of_another_major_version_is_refused_with_the_image_that_reads_it()
     assert judged(version="18") == [f"{reason} set postgres.image to postgres:18"]
 
 
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("example.com/postgres:17.6-alpine", "example.com/postgres:18-alpine"),
+        ("db-server-stand-in/postgres:17", "postgres:18"),
+        ("company/database:prod", "the same one of version 18"),
+    ],
+)
+def test_the_image_that_reads_the_data_is_of_the_same_build(name: str, way: str) -> None:
+    (reason,) = refusals.directory("postgres", directory(version="18"), Image(name, "sha256:1", "17"), None)
+    assert reason.endswith(f"set postgres.image to {way}")
+
+
 def test_a_newer_image_is_refused_with_the_verb_that_upgrades() -> None:
     found = refusals.directory("postgres", directory(version="17"), Image("postgres:18", "sha256:18", "18"), None)
     assert [reason.endswith("; ./scripts/dbserver upgrade postgres --to 18 brings it there") for reason in found] == [

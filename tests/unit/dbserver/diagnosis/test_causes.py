@@ -290,6 +290,33 @@ def test_a_command_can_be_run_as_it_stands_where_nobody_knows_whose_clients_they
     assert [each.command for each in findings(known)] == [command]
 
 
+def imaged(known: Facts, image: str) -> Facts:
+    return replace(known, declared=replace(known.declared, images={**known.declared.images, PG: image}))
+
+
+@pytest.mark.parametrize(("image", "old_major", "old_minor"), [
+    ("postgres:17", "set postgres:16", "pull postgres:17"),
+    ("postgres:17-alpine", "set postgres:16-alpine", "pull postgres:17-alpine"),
+    ("postgres:16.2-alpine3.19", "set postgres:16-alpine3.19", "set postgres:16.4-alpine3.19"),
+    ("example.com:5000/postgis/postgis:17-3.5", "set example.com:5000/postgis/postgis:16-3.5",
+     "pull example.com:5000/postgis/postgis:17-3.5"),
+    ("company/database", "set IMAGE-OF-16", "pull company/database"),
+    ("company/database:prod", "set IMAGE-OF-16", "pull company/database:prod"),
+    ("postgres@sha256:17", "set IMAGE-OF-16", "set IMAGE-OF-16.4"),
+])  # fmt: skip
+def test_another_version_is_one_of_the_same_image_never_another_build_on_the_same_data(
+    image: str, old_major: str, old_minor: str
+) -> None:
+    setting = "pulumi config set --stack unit --path 'db-server:postgres.image'"
+    for known, expected in (
+        (with_place(PG, version="16"), old_major),
+        (with_postgres(version="16.3"), old_minor),
+    ):
+        verb, _, name = expected.partition(" ")
+        (found,) = findings(imaged(known, image))
+        assert found.command == f"{setting if verb == 'set' else 'docker pull'} {name} && {START}"
+
+
 def test_every_cause_of_the_table_is_found_by_a_test() -> None:
     assert {row[0] for row in SEEN} == {cause.name for cause in CAUSES}
 
