@@ -1,18 +1,18 @@
 """status: what runs, what each server answers to a real query, what it uses, and what is not as declared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import advice, cleaning, contract, engine, execute, identity, validity
+from dbserver import advice, cleaning, contract, engine, identity, validity
 from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
 from dbserver.declared import Declared
-from dbserver.docker import containers, images, rendered, usage
+from dbserver.docker import containers, daemon, images, rendered, usage
 from dbserver.docker.containers import Container
 from dbserver.docker.host import parse_identity
 from dbserver.docker.images import Local
@@ -27,12 +27,10 @@ from dbserver.results.archive import Archive
 from dbserver.results.status import LastBackup, PostgresUse, RedisUse, ServerStatus, Status, Validity
 from dbserver.stack import refuse_others
 
-# What is asked in a container ends itself before. A server that takes longer than the first is asked again, but where
-# the daemon hangs: nobody waits for what cannot come.
-SOON_SECONDS, LIMIT_SECONDS = 2, usage.ANSWER_SECONDS + 2
+# What is asked in a container ends itself before.
+LIMIT_SECONDS = usage.ANSWER_SECONDS + 2
 # Everything at once: one that waits for a free worker would wait for the slowest of the others.
 WORKERS = 12
-TIMED_OUT = 124
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,9 @@ def heard(declared: Declared, questions: Mapping[str, str]) -> tuple[Status, Hea
         backups = pool.submit(_backups, declared)
         archived = pool.submit(_archived, declared) if declared.archive else None
         copied = pool.submit(record.seen, declared, datetime.now(UTC))
-        said = {server: pool.submit(_said, declared, server, questions, inspected) for server in contract.SERVERS}
+        asked = daemon.Questions()
+        said = {server: pool.submit(_said, declared, server, questions, asked) for server in contract.SERVERS}
+        inspected.add_done_callback(lambda done: asked.give_up() if done.exception() else None)
         certified = {server: pool.submit(_certified, declared, server) for server in declared.outside}
         shown = inspected.result()
         found, known_images = containers.parsed(shown), _by_server(declared, local.result())
@@ -191,24 +191,20 @@ ASK = {contract.POSTGRES: postgres, contract.REDIS: redis}
 UNDERSTAND: Mapping[str, Callable[[str, Finished], Answer]] = {contract.POSTGRES: _postgres, contract.REDIS: _redis}
 
 
-def _said(declared: Declared, server: str, questions: Mapping[str, str], inspected: Future[Any]) -> Finished:
+def _said(declared: Declared, server: str, questions: Mapping[str, str], asked: daemon.Questions) -> Finished:
     argv = ASK[server].ask(declared.containers[server], declared.admin)
     question = ASK[server].QUESTION + questions.get(server, "")
     if server in questions:
         argv = rendered.before(argv, server)
-    for seconds in (SOON_SECONDS, LIMIT_SECONDS):
-        try:
-            return execute.run(argv, stdin=question, timeout=seconds, check=False)
-        except CommandError as fault:
-            said = Finished(fault.exit_status, "", fault.output)
-        if said.status != TIMED_OUT or inspected.exception():
-            break
-    return said
+    try:
+        return asked.ask(argv, question, LIMIT_SECONDS)
+    except CommandError as fault:
+        return Finished(fault.exit_status, "", fault.output)
 
 
 def _reason(said: Finished) -> str:
     """Return the first line that tells why: each of several questions fails with the same words."""
-    if said.status == TIMED_OUT:
+    if said.status == daemon.NO_ANSWER:
         return f"no answer within {usage.ANSWER_SECONDS} s"
     lines = cleaning.lines(said.stderr.strip())
     return lines[0] if lines else f"exit status {said.status}"

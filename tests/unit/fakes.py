@@ -1,10 +1,12 @@
 """What stands where the outside would be: programs that answer what a test says, and a clock that does not wait."""
 
 import json
+import signal
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -75,17 +77,38 @@ class Programs:
 
     def popen(self, argv: Sequence[str], **options: Any) -> "Running":
         """Start a program that is waited for; it has the answer of one that is run."""
-        return Running(self(argv, **options).returncode)
+        if options.get("stdin") != subprocess.PIPE:
+            return Running(self(argv, **options).returncode)
+        for words, answers in self.rules:
+            if words in " ".join(argv) and isinstance(answers[0], OSError):
+                raise answers[0]
+        return Running(0, lambda question: self(argv, input=question, **options))
 
 
 @dataclass
 class Running:
-    """A program that was started; it ends when it is waited for."""
+    """A program that was started; it ends when it is waited for. One that never answers ends when it is killed."""
 
     returncode: int
+    answer: "Callable[[bytes], subprocess.CompletedProcess[bytes]] | None" = None
+    killed: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> int:
         return self.returncode
+
+    def communicate(self, question: bytes = b"") -> tuple[bytes, bytes]:
+        assert self.answer is not None
+        try:
+            done = self.answer(question)
+        except subprocess.TimeoutExpired:
+            self.killed.wait()
+            self.returncode = -signal.SIGKILL
+            return b"", b""
+        self.returncode = done.returncode
+        return done.stdout, done.stderr
+
+    def kill(self) -> None:
+        self.killed.set()
 
     def send_signal(self, number: int) -> None:
         self.returncode = 128 + number
