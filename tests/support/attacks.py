@@ -3,13 +3,16 @@
 import random
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 Word = bytes | str | int
-SECONDS = 20
+# A server waits for its disk where its container's memory is full of what is not written yet: 25 s were seen.
+SECONDS = 120
 HEAD = 8
+# About 1 MB a client between two looks at whether the server keeps up.
+KEYS_AT_ONCE = 50
 
 
 def command(*words: Word) -> bytes:
@@ -32,11 +35,17 @@ class Client:
         self.send(command(*words))
         return self.replies.readline().strip()
 
+    def told(self, *words: Word) -> bytes:
+        """Return the reply to a command that is answered by a text."""
+        length = self.ask(*words)
+        assert length.startswith(b"$"), length
+        return self.replies.read(int(length[1:]) + 2)[:-2]
+
     def send(self, data: bytes) -> None:
         """Send, for as long as the server reads it."""
         self.socket.sendall(data)
 
-    def end(self) -> None:
+    def close(self) -> None:
         self.replies.close()
         self.socket.close()
 
@@ -63,8 +72,13 @@ def sent(address: str, number: int, data: bytes) -> Iterator[None]:
         yield
 
 
-def overwrite(clients: Sequence[Client], prefix: str, keys: int, size: int, seconds: float) -> dict[int, bytes]:
-    """Write so many keys again and again, a thread a client; return the first bytes of each, as last acknowledged."""
+def overwrite(
+    clients: Sequence[Client], prefix: str, keys: int, size: int, seconds: float, keep_up: Callable[[], None]
+) -> dict[int, bytes]:
+    """Write so many keys again and again, a thread a client; return the first bytes of each, as last acknowledged.
+
+    `keep_up` is called now and then, and returns when the server has kept up with what was written.
+    """
     until, values = time.monotonic() + seconds, dict[int, bytes]()
 
     def work(number: int) -> None:
@@ -72,7 +86,9 @@ def overwrite(clients: Sequence[Client], prefix: str, keys: int, size: int, seco
         rounds = 0
         while not rounds or time.monotonic() < until:
             rounds += 1
-            for key in range(number, keys, len(clients)):
+            for count, key in enumerate(range(number, keys, len(clients))):
+                if count % KEYS_AT_ONCE == 0:
+                    keep_up()
                 head = b"%0*d" % (HEAD, rounds)
                 assert clients[number].ask("SET", f"{prefix}{key}", head + body) == b"+OK"
                 values[key] = head
