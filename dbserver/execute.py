@@ -121,55 +121,6 @@ def remembered() -> IO[bytes]:
     return open(os.memfd_create("said"), "a+b")  # noqa: PTH123  a descriptor, for as long as the program
 
 
-class Conversation:
-    """A program that is asked again and again, where its start costs more than an answer. For one thread."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._errors = remembered()
-        self._process = started(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
-
-    @property
-    def ended(self) -> bool:
-        """True once the program has ended."""
-        return self._process.poll() is not None
-
-    def ask(self, text: str, end: str, timeout: float) -> Finished:
-        """Send text and return what is printed before the line `end`; a failure where the program ends instead.
-
-        `timeout` is in seconds; a program that takes longer is ended.
-        """
-        said_before = self._errors.seek(0, os.SEEK_END)
-        patience = threading.Timer(timeout, self._process.kill)
-        patience.start()
-        try:
-            lines = list(self._answer(text, end))
-        finally:
-            patience.cancel()
-        self._errors.seek(said_before)
-        complaint = self._errors.read().decode(errors="replace")
-        complete = lines[-1:] == [end]
-        status = 0 if complete else self._process.wait() or 1
-        return Finished(status, "\n".join(lines[:-1] if complete else lines), complaint)
-
-    def close(self) -> None:
-        """End the program by the end of its input."""
-        with suppress(BrokenPipeError):
-            self._process.communicate()
-        self._errors.close()
-
-    def _answer(self, text: str, end: str) -> Iterator[str]:
-        if self._process.stdin is None or self._process.stdout is None:
-            return
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(text.encode())
-            self._process.stdin.flush()
-        for raw in self._process.stdout:
-            line = _text(raw)
-            yield line
-            if line == end:
-                return
-
-
 class Held:
     """A program that is meant to end with its standard input, which is held here; `output` takes what it prints."""
 

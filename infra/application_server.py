@@ -13,7 +13,7 @@ from dbserver.applications import Application as Entry
 from dbserver.docker import containers, passwords
 from dbserver.docker.passwords import Passwords
 from dbserver.errors import DbServerError
-from dbserver.postgres import access, scram, server, session
+from dbserver.postgres import access, scram, server
 from infra.server import Properties, ServerError, patiently
 
 PASSWORD_BYTES = 24
@@ -65,12 +65,12 @@ def differences(props: Properties) -> list[str]:
     """Return what differs from the declaration, in words."""
     running = server.Server(props["container"], props["adminUser"])
     entry = _entry(props)
-    role, database = patiently(running.wait, lambda: session.query(running, access.existing(entry))).split("|")
+    role, database = patiently(running.wait, lambda: running.query(access.existing(entry))).split("|")
     missing = [text for there, text in ((role, "role is missing"), (database, "database is missing")) if there != "t"]
     if missing:
         return missing
     wanted = access.Access(entry, props["extensions"], props["settings"])
-    found = json.loads(session.query(running, access.differences(wanted), entry.database))
+    found = json.loads(running.query(access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
     return drift + _password_drift(props, found["verifier"]) + _place_drift(props)
 
@@ -102,7 +102,7 @@ def _granted(props: Properties, olds: Properties) -> Properties:
         unkept = {**props, contract.KEPT_IN: olds.get(contract.KEPT_IN, "")}
         return _outputs(unkept, before, [fault.message])
     script = access.grant(_access(props, wanted.postgres, ours=ours))
-    done = session.attempt(running, script, props["adminUser"])
+    done = running.attempt(script, props["adminUser"])
     drift = [] if done.succeeded else [_reason(done.output)]
     if access.GRANTED not in done.stdout:
         # A rotation that failed is still to be done; a role that was refused is not to be rotated.
@@ -143,7 +143,7 @@ def _of_host(props: Properties, running: server.Server) -> Passwords | None:
     Others were never set, or are of an application that was dropped. Where the declaration decides on the role's
     password, Redis' counts alone.
     """
-    verifier = session.query(running, access.verifier(_entry(props)))
+    verifier = running.query(access.verifier(_entry(props)))
     if not verifier:
         return None
     known = passwords.read(props[contract.KEPT_IN], props["image"])

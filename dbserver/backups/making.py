@@ -15,8 +15,8 @@ from dbserver.backups import proof, sealing
 from dbserver.backups.manifest import Manifest
 from dbserver.backups.sealing import Sealing
 from dbserver.backups.store import Backup, Store
+from dbserver.conversation import Conversation
 from dbserver.errors import DbServerError
-from dbserver.execute import Conversation
 from dbserver.postgres import commands, dump, properties, sql
 from dbserver.postgres.server import Server
 

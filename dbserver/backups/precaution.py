@@ -11,7 +11,7 @@ from dbserver.backups import archive, evidence, making, proof, redis_making
 from dbserver.backups.store import Backup, Store
 from dbserver.docker.containers import Container
 from dbserver.errors import DbServerError, NotRunningError, RefusedError
-from dbserver.postgres import registry, session, sql
+from dbserver.postgres import registry, sql
 from dbserver.postgres.server import Server
 from dbserver.redis.server import Server as Redis
 
@@ -51,7 +51,7 @@ def silent(running: Server) -> list[str]:
     faults = []
     for each in registered(running):
         question = f"SET ROLE {sql.identifier(each.role)};\nSELECT count(*) FROM pg_class;\n"
-        asked = session.attempt(running, question, each.database)
+        asked = running.attempt(question, each.database)
         if not asked.succeeded:
             faults.append(f"application {each.name}: database {each.database} does not answer: {asked.output}")
     return faults

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from dbserver.backups.making import cause
+from dbserver.conversation import Conversation
 from dbserver.errors import DbServerError
-from dbserver.execute import Conversation, Finished
+from dbserver.execute import Finished
 from dbserver.postgres import commands, swap
 from dbserver.postgres.server import Server
 

@@ -1,24 +1,15 @@
 """The running PostgreSQL server: ask it, wait for it."""
 
 import json
-import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dbserver import cleaning, execute
 from dbserver.errors import CommandError, NotRunningError
-from dbserver.postgres import commands, sql
+from dbserver.postgres import commands, session, sql
 from dbserver.postgres.commands import QUERY_SECONDS
 from dbserver.readiness import wait_until
-
-# So much longer than a statement may take is waited for its end.
-GRACE_SECONDS = 5
-# Whoever opens connections without logging in can hold all of them, but each for `authentication_timeout` only: so long
-# a session of the administrator's tries again, and once more. Nothing of its script has been sent then.
-FULL_SECONDS = 12
-FULL = re.compile(r"^psql: error: connection to server .*too many clients already", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -50,13 +41,7 @@ class Server:
         return found
 
     def _asked(self, statement: str, database: str, seconds: float, *, check: bool) -> execute.Finished:
-        argv = commands.psql(self.container, self.admin, database, seconds)
-        deadline = time.monotonic() + FULL_SECONDS
-        while True:
-            done = execute.run(argv, stdin=statement, timeout=seconds + GRACE_SECONDS, check=False)
-            if not FULL.search(done.stderr) or time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
+        done = session.ask(self.container, self.admin, statement, database, seconds)
         if check and not done.succeeded:
             raise CommandError(f"psql in {self.container}", done.status, done.output)
         return done

@@ -1,43 +1,65 @@
-"""psql that stays open: for a hundred applications its starts would cost more than everything that they ask."""
+"""psql that stays open: its start in a container costs more than everything that a verb asks."""
 
+import re
+import secrets
 import threading
+import time
 
-from dbserver.errors import CommandError
-from dbserver.execute import Conversation, Finished
+from dbserver.conversation import Conversation
+from dbserver.execute import Finished
 from dbserver.postgres import commands
-from dbserver.postgres.commands import QUERY_SECONDS
-from dbserver.postgres.server import GRACE_SECONDS, Server
 from dbserver.postgres.sql import literal
 
-# Printed after each script. It stands on a line of its own, and no result of ours is such a line.
-END = "-- end of the script --"
+# Where it waits for the next script: an idle connection would keep an application's database from being dropped.
+HOME = "postgres"
+# So much longer than a statement may take is waited for its end.
+GRACE_SECONDS = 5
+# Whoever opens connections without logging in can hold all of them, but each for `authentication_timeout` only: so long
+# a session of the administrator's tries again, and once more.
+FULL_SECONDS = 12
+FULL = re.compile(r"connection to server .*too many clients already")
 _open = threading.local()
 
 
-def attempt(server: Server, script: str, database: str) -> Finished:
-    """Run a script as the administrator; its failure, no answer included, is for the caller to judge.
+def ask(container: str, admin: str, script: str, database: str, seconds: float) -> Finished:
+    """Run a script as the administrator, no statement of which may take longer than `seconds`.
 
     Each thread keeps one psql for each server. Every script connects anew, so
     that none inherits what another has set, nor a connection that a restart
-    has cut; afterwards psql goes back to the administrator's own database, or
-    an idle connection would keep an application's from being dropped.
+    has cut. Raises CommandError where docker is missing.
     """
-    own, wanted = (f"\\connect {literal(name).strip()}\n" for name in (server.admin, database))
-    text = f"{wanted}{script}\n{own}\\echo {END}\n"
-    return _conversation(server).ask(text, END, QUERY_SECONDS + GRACE_SECONDS)
+    deadline = time.monotonic() + FULL_SECONDS
+    while True:
+        done, begun = _asked(_conversation(container, admin, seconds), script, database, seconds + GRACE_SECONDS)
+        if begun or not FULL.search(done.stderr) or time.monotonic() > deadline:
+            return done
+        time.sleep(0.05)
 
 
-def query(server: Server, statement: str, database: str = "postgres") -> str:
-    """Run SQL as the administrator and return what psql printed, stripped. Raises CommandError where it fails."""
-    done = attempt(server, statement, database)
-    if not done.succeeded:
-        raise CommandError(f"psql in {server.container}", done.status, done.output)
-    return done.stdout.strip()
+def _asked(psql: Conversation, script: str, database: str, seconds: float) -> tuple[Finished, bool]:
+    """Return how a script ended, and whether any of it may have been run.
+
+    Nobody foresees its marks, so that no output of an application's is one. A way home that fails, on a server that is
+    full, is no failure of the script: only this psql ends.
+    """
+    token = secrets.token_hex(16)
+    begun, ended, home = (f"-- {moment} {token} --" for moment in ("begun", "ended", "home"))
+    lines = [_connect(database), f"\\echo {begun}", script, f"\\echo {ended}", _connect(HOME), f"\\echo {home}\n"]
+    done = psql.ask("\n".join(lines), home, seconds)
+    said = done.stdout.split("\n")
+    if ended in said:
+        return Finished(0, "\n".join(said[1 : said.index(ended)]), done.stderr), True
+    return Finished(done.status, "\n".join(said[1:]), done.stderr), said[0] == begun
 
 
-def _conversation(server: Server) -> Conversation:
+def _connect(database: str) -> str:
+    return f"\\connect {literal(database).strip()}"
+
+
+def _conversation(container: str, admin: str, seconds: float) -> Conversation:
     """Return the thread's psql for a server; one that has ended is started anew."""
-    known: dict[Server, Conversation] = _open.__dict__.setdefault("known", {})
-    if server not in known or known[server].ended:
-        known[server] = Conversation(commands.psql(server.container, server.admin, server.admin))
-    return known[server]
+    known: dict[tuple[str, str, float], Conversation] = _open.__dict__.setdefault("known", {})
+    key = (container, admin, seconds)
+    if key not in known or known[key].ended:
+        known[key] = Conversation(commands.psql(container, admin, HOME, seconds))
+    return known[key]

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from dbserver import cleaning
+from dbserver.conversation import Conversation
 from dbserver.errors import CommandError
-from dbserver.execute import Conversation
 from dbserver.redis import commands
 from dbserver.redis.server import Server
 

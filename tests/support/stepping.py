@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from dbserver import execute
+from dbserver import conversation, execute
 from dbserver.cli.main import main
 
 FILES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -58,7 +58,7 @@ def run() -> None:
     steps = Steps(sys.argv[1], signal.Signals[f"SIG{sys.argv[2]}"])
     sys.argv[1:3] = []
     sys.addaudithook(steps.audit)
-    for owner, name in ((execute.Conversation, "ask"), (execute.Held, "wait"), (execute.Held, "let_go")):
+    for owner, name in ((conversation.Conversation, "ask"), (execute.Held, "wait"), (execute.Held, "let_go")):
         setattr(owner, name, steps.before(getattr(owner, name), name))
     main()
 

@@ -17,6 +17,7 @@ from dbserver import declared, engine, locks, readiness
 from dbserver.cli import main as cli
 from dbserver.contract import DISCONNECT_VARIABLE, NEW_SERVER_VARIABLE, TAKE_OVER_VARIABLE
 from dbserver.offsite import setup
+from dbserver.postgres import session
 from tests.unit.fakes import Clock, Programs
 
 settings.register_profile(
@@ -107,6 +108,7 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
     """Programs that answer what the test says, in place of real ones."""
     fake = Programs()
+    session._open.__dict__.clear()
     monkeypatch.setattr(subprocess, "run", fake)
     monkeypatch.setattr(subprocess, "Popen", fake.popen)
     return fake

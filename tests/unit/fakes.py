@@ -1,6 +1,7 @@
 """What stands where the outside would be: programs that answer what a test says, and a clock that does not wait."""
 
 import json
+import queue
 import signal
 import subprocess
 import threading
@@ -75,13 +76,15 @@ class Programs:
                 return _done(argv, answers.pop(0) if len(answers) > 1 else answers[0])
         pytest.fail(f"started without an answer prepared: {call.text}")
 
-    def popen(self, argv: Sequence[str], **options: Any) -> "Running":
+    def popen(self, argv: Sequence[str], **options: Any) -> "Running | Staying":
         """Start a program that is waited for; it has the answer of one that is run."""
         if options.get("stdin") != subprocess.PIPE:
             return Running(self(argv, **options).returncode)
         for words, answers in self.rules:
             if words in " ".join(argv) and isinstance(answers[0], OSError):
                 raise answers[0]
+        if options.get("start_new_session"):
+            return Staying(self, argv, options)
         return Running(0, lambda question: self(argv, input=question, **options))
 
 
@@ -112,6 +115,65 @@ class Running:
 
     def send_signal(self, number: int) -> None:
         self.returncode = 128 + number
+
+
+class Staying:
+    """A psql that stays: a script has the answer of a program that is run with it, in the database it connects to."""
+
+    def __init__(self, programs: Programs, argv: Sequence[str], options: dict[str, Any]) -> None:
+        self.stdin = self.stdout = self
+        self.programs, self.argv, self.errors = programs, argv, options["stderr"]
+        self.returncode: int | None = None
+        self.lines: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
+
+    def write(self, text: bytes) -> None:
+        """Take a script: it connects and says so first, and then that it has ended, goes home and says that too."""
+        first, begun, *script, ended, _, home = text.decode().rstrip("\n").split("\n")
+        database = first.removeprefix("\\connect ").strip("E' ").replace("''", "'")
+        asked = ("\n".join(script)).encode()
+        try:
+            done = self.programs([*self.argv[:-1], database], input=asked)
+        except subprocess.TimeoutExpired:
+            self.end(-signal.SIGKILL)
+        except BaseException as fault:  # noqa: BLE001  raised where the answer is read
+            self.lines.put(fault)
+        else:
+            self.errors.write(done.stderr)
+            self.errors.flush()
+            said = done.stdout.decode().removesuffix("\n").split("\n") if done.stdout else []
+            if b"connection to server" not in done.stderr:
+                said.insert(0, begun)
+            for line in [*said, *([] if done.returncode else [ended, home])]:
+                self.lines.put(line.removeprefix("\\echo ").encode() + b"\n")
+            if done.returncode:
+                self.end(done.returncode)
+
+    def end(self, status: int) -> None:
+        self.returncode = status
+        self.lines.put(None)
+
+    def flush(self) -> None:
+        pass
+
+    def __iter__(self) -> "Staying":
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.lines.get()
+        if isinstance(line, BaseException):
+            raise line
+        if line is None:
+            raise StopIteration
+        return line
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self) -> int | None:
+        return self.returncode
+
+    def kill(self) -> None:
+        self.returncode = -signal.SIGKILL
 
 
 def _done(argv: Sequence[str], answer: Answer) -> "subprocess.CompletedProcess[bytes]":

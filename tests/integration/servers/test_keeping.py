@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbserver import locks
-from dbserver.execute import Conversation
+from dbserver.conversation import Conversation
 from dbserver.postgres import commands, swap
 from tests.support.commands import Ran, run
 from tests.support.lending import Lent

@@ -11,7 +11,7 @@ from dbserver.docker import containers, passwords
 from dbserver.docker.passwords import Passwords
 from dbserver.errors import CommandError, DbServerError, NotRunningError
 from dbserver.execute import Finished
-from dbserver.postgres import access, scram, server, session
+from dbserver.postgres import access, scram, server
 from infra.application_server import ApplicationProvider
 from infra.server import ServerError
 from tests.unit.fakes import container
@@ -78,12 +78,12 @@ class Running:
 @pytest.fixture(autouse=True)
 def running(monkeypatch: pytest.MonkeyPatch) -> Running:
     fake = Running()
-    monkeypatch.setattr(session, "query", lambda _, *arguments: fake.query(*arguments))
+    monkeypatch.setattr(server.Server, "query", lambda _, *arguments: fake.query(*arguments))
     monkeypatch.setattr(passwords, "read", lambda directory, _: fake.kept.get(directory, []))
     monkeypatch.setattr(passwords, "write", fake.keep)
     monkeypatch.setattr(passwords, "missing", lambda directory: directory not in fake.kept)
     fake.kept[PROPS["passwordDirectory"]] = []
-    monkeypatch.setattr(session, "attempt", lambda _, *arguments: fake.attempt(*arguments))
+    monkeypatch.setattr(server.Server, "attempt", lambda _, *arguments: fake.attempt(*arguments))
     monkeypatch.setattr(containers, "inspect", lambda _: {"db-server-postgres": container()})
     return fake
 

@@ -14,7 +14,6 @@ from dbserver.backups.precaution import Precaution
 from dbserver.backups.store import Backup, Store
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
-from dbserver.postgres import session
 from dbserver.postgres.server import Server
 from tests.unit.dbserver.backups.test_store import add
 from tests.unit.fakes import Failed, Programs, container
@@ -117,7 +116,7 @@ def test_an_application_whose_database_does_not_answer_is_named(
         asked.append((script.splitlines()[0], database))
         return Finished(0 if answer == "yes" else 1, "", "FATAL:  no")
 
-    monkeypatch.setattr(session, "attempt", attempt)
+    monkeypatch.setattr(Server, "attempt", attempt)
     found = precaution.silent(Server("db-server-postgres", known.admin))
     assert asked == [('SET ROLE "shop_user";', "shop_data")]
     named = ["application shop: database shop_data does not answer: FATAL:  no"]

@@ -13,7 +13,7 @@ import pytest
 from dbserver import readiness
 from dbserver.docker import host
 from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
-from dbserver.postgres import convergence, scram, server, settings, sql
+from dbserver.postgres import convergence, scram, session, settings, sql
 from dbserver.postgres.convergence import Declared
 from dbserver.postgres.server import Server
 from tests.unit.fakes import Clock, Failed, Programs, inspected, printed
@@ -33,7 +33,7 @@ DECLARED = Declared("the-password", WANTED, "nginx-network", "/config", "postgre
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (server, convergence):
+    for module in (session, convergence):
         monkeypatch.setattr(module, "time", made)
     monkeypatch.setattr(readiness, "time", made)
     return made
@@ -434,9 +434,3 @@ def test_a_full_server_is_asked_again_until_those_who_do_not_log_in_are_gone(pro
     programs.answer("SELECT 2", refused)
     with pytest.raises(CommandError, match="too many clients already"):
         SERVER.query("SELECT 2")
-
-
-def test_a_script_of_which_something_may_have_been_run_is_not_sent_again(programs: Programs) -> None:
-    programs.answer("SELECT 1", Failed(rf"psql:<stdin>:3: error: \connect: connection to server {TOO_MANY}", 2))
-    assert SERVER.attempt("SELECT 1", "postgres").status == 2
-    assert len(programs.started("SELECT 1")) == 1

@@ -1,5 +1,7 @@
 """psql that stays open: one for each thread and server, connected anew for every script."""
 
+from dataclasses import replace
+
 import pytest
 
 from dbserver.errors import CommandError
@@ -25,9 +27,10 @@ class Conversation:
         assert text.endswith(f"\\echo {end}\n")
         assert timeout > 0
         self.asked.append(text)
-        reply = self.replies.pop(0) if self.replies else Finished(0, "1", "")
+        begun, ended = (f"-- {moment} {end.split()[2]} --" for moment in ("begun", "ended"))
+        reply = self.replies.pop(0) if self.replies else Finished(0, "BEGUN\n1\nENDED", "")
         self.ended = not reply.succeeded
-        return reply
+        return replace(reply, stdout=reply.stdout.replace("BEGUN", begun).replace("ENDED", ended))
 
 
 @pytest.fixture(autouse=True)
@@ -40,21 +43,60 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Conversation]:
 
 
 def test_one_psql_answers_all_scripts_for_a_server(made: list[Conversation]) -> None:
-    assert [session.query(SERVER, "SELECT 1;", name) for name in ("shop", "blog")] == ["1", "1"]
+    assert [SERVER.query("SELECT 1;", name) for name in ("shop", "blog")] == ["1", "1"]
     assert len(made) == 1
     assert made[0].argv[:4] == ["docker", "exec", "-i", "db-server-postgres"]
-    session.query(Server("another", "dbadmin"), "SELECT 1;")
+    Server("another", "dbadmin").query("SELECT 1;")
     assert len(made) == 2
 
 
-def test_every_script_connects_anew_and_goes_back_so_that_no_database_is_held(made: list[Conversation]) -> None:
-    session.attempt(SERVER, "SELECT 1;", "it's")
-    assert made[0].asked == ["\\connect 'it''s'\nSELECT 1;\n\\connect 'dbadmin'\n\\echo -- end of the script --\n"]
+def test_a_statement_that_may_take_longer_has_a_psql_of_its_own(made: list[Conversation]) -> None:
+    SERVER.query("SELECT 1;")
+    SERVER.attempt("SELECT 1;", "shop", 3600)
+    assert ["statement_timeout=3600000" in " ".join(each.argv) for each in made] == [False, True]
+
+
+def test_every_script_connects_anew_and_goes_home_so_that_no_database_is_held(made: list[Conversation]) -> None:
+    SERVER.attempt("SELECT 1;", "it's")
+    (asked,) = made[0].asked
+    words = [line.partition(" -- ")[0] for line in asked.splitlines()]
+    assert words == ["\\connect 'it''s'", "\\echo", "SELECT 1;", "\\echo", "\\connect 'postgres'", "\\echo"]
+
+
+def test_nobody_foresees_the_end_of_an_answer(made: list[Conversation]) -> None:
+    for _ in range(2):
+        SERVER.query("SELECT 1;")
+    assert made[0].asked[0] != made[0].asked[1]
 
 
 def test_a_psql_that_has_ended_is_started_anew(made: list[Conversation]) -> None:
     Conversation.replies.append(Finished(3, "", "ERROR:  it failed"))
     with pytest.raises(CommandError, match="psql in db-server-postgres ended with exit status 3: ERROR:  it failed"):
-        session.query(SERVER, "SELECT 1 / 0;")
-    assert session.query(SERVER, "SELECT 1;") == "1"
+        SERVER.query("SELECT 1 / 0;")
+    assert SERVER.query("SELECT 1;") == "1"
+    assert len(made) == 2
+
+
+TOO_MANY = "connection to server on socket failed: FATAL:  sorry, too many clients already"
+
+
+def test_a_script_is_sent_again_to_a_full_server_where_nothing_of_it_was_run(made: list[Conversation]) -> None:
+    Conversation.replies += [
+        Finished(2, "", f"psql: error: {TOO_MANY}"),
+        Finished(3, "", f"psql:<stdin>:9: error: \\connect: {TOO_MANY}"),
+    ]
+    assert SERVER.query("SELECT 1;") == "1"
+    assert len(made) == 3
+
+
+def test_a_script_that_has_begun_is_not_sent_again(made: list[Conversation]) -> None:
+    Conversation.replies.append(Finished(3, "BEGUN\n7", f"psql:<stdin>:9: error: \\connect: {TOO_MANY}"))
+    done = SERVER.attempt("SELECT 7;\n\\connect shop\n", "postgres")
+    assert (done.status, done.stdout, len(made)) == (3, "7", 1)
+
+
+def test_a_script_whose_way_home_failed_has_succeeded(made: list[Conversation]) -> None:
+    Conversation.replies.append(Finished(3, "BEGUN\n7\nENDED", f"psql:<stdin>:9: error: \\connect: {TOO_MANY}"))
+    assert SERVER.query("SELECT 7;") == "7"
+    assert SERVER.query("SELECT 1;") == "1"
     assert len(made) == 2

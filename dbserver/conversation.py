@@ -1,0 +1,74 @@
+"""A program that is asked again and again."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from dbserver import execute
+from dbserver.execute import Finished
+
+NO_ANSWER = 124
+
+
+class Conversation:
+    """A program that is asked again and again, where its start costs more than an answer. For one thread."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._errors = execute.remembered()
+        # An interruption from the terminal is this process's: what is asked afterwards, to clean up, needs an answer.
+        self._process = execute.started(
+            argv, stdin=execute.PIPE, stdout=execute.PIPE, stderr=self._errors, start_new_session=True
+        )
+
+    @property
+    def ended(self) -> bool:
+        """True once the program has ended."""
+        return self._process.poll() is not None
+
+    def ask(self, text: str, end: str, timeout: float) -> Finished:
+        """Send text and return what is printed before the line `end`; a failure where the program ends instead.
+
+        `timeout` is in seconds; a program that takes longer is ended, and so is one whose answer is not waited for.
+        """
+        said_before = self._errors.seek(0, os.SEEK_END)
+        patience = threading.Timer(timeout, self._process.kill)
+        patience.start()
+        try:
+            lines = list(self._answer(text, end))
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            patience.cancel()
+        self._errors.seek(said_before)
+        complaint = self._errors.read().decode(errors="replace")
+        if lines[-1:] == [end]:
+            return Finished(0, "\n".join(lines[:-1]), complaint)
+        status = self._process.wait() or 1
+        if status == -signal.SIGKILL:
+            return Finished(NO_ANSWER, "\n".join(lines), f"no answer within {timeout:g} s")
+        return Finished(status, "\n".join(lines), complaint)
+
+    def close(self) -> None:
+        """End the program by the end of its input."""
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+        self._errors.close()
+
+    def _answer(self, text: str, end: str) -> Iterator[str]:
+        # Beside the reading: a program that nobody reads stops to read a long text.
+        threading.Thread(target=self._send, args=(text,), daemon=True).start()
+        for raw in self._process.stdout or ():
+            line = raw.decode(errors="replace").removesuffix("\n")
+            yield line
+            if line == end:
+                return
+
+    def _send(self, text: str) -> None:
+        if self._process.stdin:
+            with suppress(BrokenPipeError):
+                self._process.stdin.write(text.encode())
+                self._process.stdin.flush()
