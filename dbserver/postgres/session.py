@@ -39,12 +39,13 @@ def ask(container: str, admin: str, script: str, database: str, seconds: float) 
 def _asked(psql: Conversation, script: str, database: str, seconds: float) -> tuple[Finished, bool]:
     """Return how a script ended, and whether any of it may have been run.
 
-    Nobody foresees its marks, so that no output of an application's is one. A way home that fails, on a server that is
+    A last statement that nothing ends would be sent by nothing but the end of the input: so one is ended here.
+    Nobody foresees the marks, so that no output of an application's is one. A way home that fails, on a server that is
     full, is no failure of the script: only this psql ends.
     """
     token = secrets.token_hex(16)
     begun, ended, home = (f"-- {moment} {token} --" for moment in ("begun", "ended", "home"))
-    lines = [_connect(database), f"\\echo {begun}", script, f"\\echo {ended}", _connect(HOME), f"\\echo {home}\n"]
+    lines = [_connect(database), f"\\echo {begun}", script, ";", f"\\echo {ended}", _connect(HOME), f"\\echo {home}\n"]
     done = psql.ask("\n".join(lines), home, seconds)
     said = done.stdout.split("\n")
     if ended in said:

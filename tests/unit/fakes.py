@@ -128,7 +128,7 @@ class Staying:
 
     def write(self, text: bytes) -> None:
         """Take a script: it connects and says so first, and then that it has ended, goes home and says that too."""
-        first, begun, *script, ended, _, home = text.decode().rstrip("\n").split("\n")
+        first, begun, *script, _, ended, _, home = text.decode().rstrip("\n").split("\n")
         database = first.removeprefix("\\connect ").strip("E' ").replace("''", "'")
         asked = ("\n".join(script)).encode()
         try:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dbserver.docker import host, passwords
-from dbserver.postgres import access, scram, session
+from dbserver.postgres import access, scram
+from dbserver.postgres.server import Server
 from dbserver.settings.application import Application
 from infra.application_server import ApplicationProvider
 from tests.support.lending import Lent
@@ -56,9 +57,9 @@ POINTS = {
     "before-anything": (passwords, "write", before),
     "file-begun": (host, "replace_file", before_it_has_its_name),
     "file-there": (passwords, "write", after),
-    "before-the-role": (session, "attempt", before),
-    "role-made": (session, "attempt", after_the_role),
-    "all-made": (session, "attempt", after),
+    "before-the-role": (Server, "attempt", before),
+    "role-made": (Server, "attempt", after_the_role),
+    "all-made": (Server, "attempt", after),
 }
 at_every_point = pytest.mark.parametrize("point", POINTS)
 

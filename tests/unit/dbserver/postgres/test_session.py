@@ -60,7 +60,7 @@ def test_every_script_connects_anew_and_goes_home_so_that_no_database_is_held(ma
     SERVER.attempt("SELECT 1;", "it's")
     (asked,) = made[0].asked
     words = [line.partition(" -- ")[0] for line in asked.splitlines()]
-    assert words == ["\\connect 'it''s'", "\\echo", "SELECT 1;", "\\echo", "\\connect 'postgres'", "\\echo"]
+    assert words == ["\\connect 'it''s'", "\\echo", "SELECT 1;", ";", "\\echo", "\\connect 'postgres'", "\\echo"]
 
 
 def test_nobody_foresees_the_end_of_an_answer(made: list[Conversation]) -> None:
