@@ -10,6 +10,7 @@ from dbserver.applications import Application
 from dbserver.postgres import registry
 from dbserver.postgres.sql import (
     LIST_SETTINGS,
+    connect,
     create_extension,
     elements,
     identifier,
@@ -77,7 +78,7 @@ def grant(access: Access) -> str:
             f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
             _revoke_foreign_grants(application),
             registry.enter(application),
-            f"\\connect {literal(application.database).strip()}\n",
+            f"{connect(application.database)}\n",
             QUIET,
             own_public(application.role),
             *(_extension(name, application.role) for name in access.extensions),

@@ -6,7 +6,7 @@ from typing import Any
 
 from dbserver.applications import COLOURS, Application
 from dbserver.errors import DbServerError
-from dbserver.postgres.sql import literal
+from dbserver.postgres.sql import connect, literal
 
 KEY = ("name", "database", "role")
 TABLE = "dbserver.application"
@@ -58,7 +58,7 @@ def listed(admin: str) -> str:
     rows = f"SELECT coalesce(jsonb_agg({ENTRY} ORDER BY name), '[]') FROM {TABLE};"
     return (
         f"SELECT EXISTS (SELECT FROM pg_database WHERE datname = {literal(admin)}) AS finished \\gset\n"
-        f"\\if :finished\n\\connect {literal(admin).strip()}\n{asked(rows)}\\else\nSELECT '[]';\n\\endif\n"
+        f"\\if :finished\n{connect(admin)}\n{asked(rows)}\\else\nSELECT '[]';\n\\endif\n"
     )
 
 

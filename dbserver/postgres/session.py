@@ -8,7 +8,7 @@ import time
 from dbserver.conversation import Conversation
 from dbserver.execute import Finished
 from dbserver.postgres import commands
-from dbserver.postgres.sql import literal
+from dbserver.postgres.sql import connect
 
 # Where it waits for the next script: an idle connection would keep an application's database from being dropped.
 HOME = "postgres"
@@ -45,16 +45,12 @@ def _asked(psql: Conversation, script: str, database: str, seconds: float) -> tu
     """
     token = secrets.token_hex(16)
     begun, ended, home = (f"-- {moment} {token} --" for moment in ("begun", "ended", "home"))
-    lines = [_connect(database), f"\\echo {begun}", script, ";", f"\\echo {ended}", _connect(HOME), f"\\echo {home}\n"]
+    lines = [connect(database), f"\\echo {begun}", script, ";", f"\\echo {ended}", connect(HOME), f"\\echo {home}\n"]
     done = psql.ask("\n".join(lines), home, seconds)
     said = done.stdout.split("\n")
     if ended in said:
         return Finished(0, "\n".join(said[1 : said.index(ended)]), done.stderr), True
     return Finished(done.status, "\n".join(said[1:]), done.stderr), said[0] == begun
-
-
-def _connect(database: str) -> str:
-    return f"\\connect {literal(database).strip()}"
 
 
 def _conversation(container: str, admin: str, seconds: float) -> Conversation:

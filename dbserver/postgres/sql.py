@@ -20,6 +20,18 @@ def literal(value: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in value else quoted
 
 
+def connect(database: str) -> str:
+    r"""Return psql's \connect to a database, whatever its name: psql takes `a=b` for what to connect by.
+
+    The name is quoted for libpq, that for psql, which takes double quotes out unless they are doubled within others,
+    and whose words end with a line.
+    """
+    known = "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    quoted = known.replace("\\", "\\\\").replace("'", "''").replace('"', '"' * 4)
+    quoted = quoted.replace("\n", "\\n").replace("\r", "\\r")
+    return f"\\connect -reuse-previous=on '{quoted}'"
+
+
 def parameter(name: str) -> str:
     """Return a setting's name as SQL takes it."""
     return ".".join(identifier(part) for part in name.split("."))
@@ -183,4 +195,4 @@ def in_each(databases: Sequence[str], question: str) -> str:
     psql ends at the first database that does not let it in, whatever is set.
     """
     asked = f"SELECT jsonb_build_object(current_database(), ({question}));\n"
-    return "".join(f"\\connect {literal(name).strip()}\n{asked}" for name in databases)
+    return "".join(f"{connect(name)}\n{asked}" for name in databases)

@@ -129,7 +129,7 @@ class Staying:
     def write(self, text: bytes) -> None:
         """Take a script: it connects and says so first, and then that it has ended, goes home and says that too."""
         first, begun, *script, _, ended, _, home = text.decode().rstrip("\n").split("\n")
-        database = first.removeprefix("\\connect ").strip("E' ").replace("''", "'")
+        database = first.partition("dbname=''")[2].removesuffix("'''").replace("\\\\''", "'")
         asked = ("\n".join(script)).encode()
         try:
             done = self.programs([*self.argv[:-1], database], input=asked)

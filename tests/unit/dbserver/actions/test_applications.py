@@ -15,6 +15,7 @@ from dbserver.backups.store import Backup, Store
 from dbserver.cli import render_applications
 from dbserver.docker import passwords
 from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
+from dbserver.postgres import sql
 from dbserver.postgres.server import Server
 from dbserver.redis import keys
 from dbserver.redis.keys import Use
@@ -145,7 +146,7 @@ def shown() -> dict[str, ApplicationInfo]:
 
 def test_an_application_is_shown_with_its_extensions_from_its_own_database(server: Programs) -> None:
     assert {verb: found.extensions for verb, found in shown().items()} == dict.fromkeys(shown(), ("pg_trgm",))
-    assert "\\connect 'shop_data'" in server.started("pg_extension")[0].stdin
+    assert sql.connect("shop_data") in server.started("pg_extension")[0].stdin
     assert "blog" not in server.started("pg_extension")[0].stdin
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dbserver.applications import Application
-from dbserver.postgres import access, scram
+from dbserver.postgres import access, scram, sql
 from dbserver.postgres.access import Access
 from dbserver.postgres.sql import LIST_SETTINGS, create_extension, identifier, literal, no_template
 
@@ -120,7 +120,7 @@ def test_the_role_is_fenced_and_limited_before_its_database_is_made() -> None:
         'ALTER ROLE "shop_user" SET "jit" = \'off\';',
         'ALTER DATABASE "shop_data" OWNER TO "shop_user";',
         'REVOKE ALL ON DATABASE "shop_data" FROM PUBLIC;',
-        "\\connect 'shop_data'",
+        sql.connect("shop_data"),
         access.own_public("shop_user").rstrip("\n"),
         create_extension("pg_trgm").rstrip("\n"),
     ]
@@ -138,7 +138,7 @@ def test_a_trusted_extension_is_made_by_the_role_and_everything_after_it_by_the_
 def test_logging_is_off_before_the_first_statement_of_each_session() -> None:
     lines = access.grant(wanted(verifier="SCRAM-SHA-256$x")).splitlines(keepends=True)
     assert lines[0] == access.QUIET
-    assert lines[lines.index("\\connect 'shop_data'\n") + 1] == access.QUIET
+    assert lines[lines.index(f"{sql.connect('shop_data')}\n") + 1] == access.QUIET
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12))

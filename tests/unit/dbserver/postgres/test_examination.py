@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 from dbserver.diagnosis.facts import Collation, Inside, Role, Session
-from dbserver.postgres import examination
+from dbserver.postgres import examination, sql
 from tests.unit.fakes import Failed, Programs
 
 SESSION: dict[str, Any] = {
@@ -40,15 +40,15 @@ def test_each_open_database_is_asked_from_inside_and_one_that_lets_nobody_in_is_
     moved = {"name": "s.c", "recorded": "1", "actual": "2", "indexes": ["s.i"]}
     told = {"extensions": [["hstore", "1.7"]], "indexes": ["s.j"], "collations": [moved]}
     programs.answer("pg_stat_activity", json.dumps({**PRINTED, "databases": databases}))
-    programs.answer("\\connect 'a'", json.dumps({"a": told}))
-    programs.answer("\\connect 'c'", json.dumps({"c": {"extensions": [], "indexes": [], "collations": []}}))
-    programs.answer("\\connect 'a'", json.dumps({"a": told}))
+    programs.answer(sql.connect("a"), json.dumps({"a": told}))
+    programs.answer(sql.connect("c"), json.dumps({"c": {"extensions": [], "indexes": [], "collations": []}}))
+    programs.answer(sql.connect("a"), json.dumps({"a": told}))
     found, _ = examination.examine("db-server-postgres", "dbadmin")
     assert found
     collation = Collation("s.c", "1", "2", ("s.i",))
     assert found.inside == (Inside("a", (("hstore", "1.7"),), ("s.j",), (collation,)), Inside("c"))
     assert found.libraries == ("pg_cron", "citus")
-    assert not programs.started("\\connect 'd'")
+    assert not programs.started(sql.connect("d"))
 
 
 def test_every_value_of_the_answer_is_asked_for() -> None:

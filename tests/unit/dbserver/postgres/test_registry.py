@@ -7,7 +7,7 @@ import pytest
 
 from dbserver.applications import Application
 from dbserver.errors import DbServerError
-from dbserver.postgres import registry
+from dbserver.postgres import registry, sql
 from tests.unit.dbserver.postgres.test_access import constants
 
 SHOP = Application("shop", "shop_data", "it's", 5, 2, 1, "shop:")
@@ -32,6 +32,6 @@ def test_an_entry_that_is_none_is_an_error_with_the_way_out_and_no_empty_list() 
 def test_only_a_missing_table_and_a_missing_database_mean_none() -> None:
     script = registry.listed("it's").splitlines()
     assert script[0] == "SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'it''s') AS finished \\gset"
-    assert script[1:3] == ["\\if :finished", "\\connect 'it''s'"]
+    assert script[1:3] == ["\\if :finished", sql.connect("it's")]
     assert script[3].startswith("SELECT to_regclass('dbserver.application') IS NOT NULL")
     assert script.count("SELECT '[]';") == 2

@@ -6,7 +6,7 @@ import pytest
 
 from dbserver.errors import CommandError
 from dbserver.execute import Finished
-from dbserver.postgres import session
+from dbserver.postgres import session, sql
 from dbserver.postgres.server import Server
 
 SERVER = Server("db-server-postgres", "dbadmin")
@@ -60,7 +60,8 @@ def test_every_script_connects_anew_and_goes_home_so_that_no_database_is_held(ma
     SERVER.attempt("SELECT 1;", "it's")
     (asked,) = made[0].asked
     words = [line.partition(" -- ")[0] for line in asked.splitlines()]
-    assert words == ["\\connect 'it''s'", "\\echo", "SELECT 1;", ";", "\\echo", "\\connect 'postgres'", "\\echo"]
+    away, home = sql.connect("it's"), sql.connect("postgres")
+    assert words == [away, "\\echo", "SELECT 1;", ";", "\\echo", home, "\\echo"]
 
 
 def test_nobody_foresees_the_end_of_an_answer(made: list[Conversation]) -> None:
