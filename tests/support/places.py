@@ -1,6 +1,7 @@
 """Places for copies of backups, as they are elsewhere: an SSH server in a container, a server that speaks S3."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from dbserver import contract
+from dbserver.docker import images
 from tests.support.commands import run
 from tests.support.ports import free_port
 from tests.support.stack import Stack
@@ -55,13 +58,14 @@ class Ssh:
         return sorted(self.shell(f"mkdir -p {path}; cd {path}; find . -type f | cut -c 3-").split())
 
 
-def ssh(stack: Stack, directory: Path) -> Ssh:
+def ssh(stack: Stack, directory: Path, *mounts: str) -> Ssh:
     """Start an SSH server; it goes with the stack at the latest."""
-    image, port, name = stack.inspect(stack.postgres)["Config"]["Image"], free_port(), f"{stack.name}-sshd"
+    image = images.resolve(contract.DEFAULT_IMAGE[contract.POSTGRES], stand_ins=True).name
+    port, name = free_port(), f"{stack.name}-sshd"
     argv = ["docker", "build", "-q", "--network=host", "-t", "dbs-test-sshd", "-"]
     run(*argv, stdin=SSHD.format(image=image), env={**os.environ, "DOCKER_BUILDKIT": "0"}).ok()
     small = ["--tmpfs", f"{Ssh.small}:size=8m"]
-    run("docker", "run", "-d", "--name", name, "-p", f"127.0.0.1:{port}:22", *small, "dbs-test-sshd").ok()
+    run("docker", "run", "-d", "--name", name, "-p", f"127.0.0.1:{port}:22", *small, *mounts, "dbs-test-sshd").ok()
     key, known = directory / "id_ed25519", directory / "known_hosts"
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)).ok()
     made = Ssh(name, port, key, known)
@@ -70,6 +74,21 @@ def ssh(stack: Stack, directory: Path) -> Ssh:
     host = made.shell("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")
     known.write_text(f"[127.0.0.1]:{port} {host}\n")
     return made
+
+
+def reached(stack: Stack, directory: Path, daemon: Path) -> tuple[str, Path]:
+    """Start an SSH server beside a daemon's socket; return the daemon's address, and where an `ssh` is that gets in.
+
+    OpenSSH looks for its configuration where the machine's user has it, whatever HOME says.
+    """
+    mounts = ["-v", f"{daemon}:/var/run/docker.sock", "-v", f"{shutil.which('docker')}:/usr/bin/docker:ro"]
+    made = ssh(stack, directory, *mounts)
+    programs = directory / "programs"
+    programs.mkdir()
+    options = f"-i {made.key} -o UserKnownHostsFile={made.known_hosts} -o IdentitiesOnly=yes"
+    (programs / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {options} "$@"\n')
+    (programs / "ssh").chmod(0o755)
+    return f"ssh://root@127.0.0.1:{made.port}", programs
 
 
 @dataclass(frozen=True)
