@@ -8,6 +8,7 @@ import time
 from dbserver.conversation import Conversation
 from dbserver.execute import Finished
 from dbserver.postgres import commands
+from dbserver.postgres.commands import CONNECT_SECONDS
 from dbserver.postgres.sql import connect
 
 # Where it waits for the next script: an idle connection would keep an application's database from being dropped.
@@ -39,18 +40,19 @@ def ask(container: str, admin: str, script: str, database: str, seconds: float) 
 def _asked(psql: Conversation, script: str, database: str, seconds: float) -> tuple[Finished, bool]:
     """Return how a script ended, and whether any of it may have been run.
 
-    A last statement that nothing ends would be sent by nothing but the end of the input: so one is ended here.
-    Nobody foresees the marks, so that no output of an application's is one. A way home that fails, on a server that is
-    full, is no failure of the script: only this psql ends.
+    Nothing of it is sent before there is a connection: psql waits for one for as long as that takes, also when nobody
+    waits for psql any more, and would then run it. A last statement that nothing ends would be sent by nothing but the
+    end of the input: so one is ended here. Nobody foresees the marks, so that no output of an application's is one. A
+    way home that fails, on a server that is full, is no failure of the script: only this psql ends.
     """
     token = secrets.token_hex(16)
     begun, ended, home = (f"-- {moment} {token} --" for moment in ("begun", "ended", "home"))
-    lines = [connect(database), f"\\echo {begun}", script, ";", f"\\echo {ended}", connect(HOME), f"\\echo {home}\n"]
-    done = psql.ask("\n".join(lines), home, seconds)
+    known = psql.ask(f"{connect(database)}\n\\echo {begun}\n", begun, CONNECT_SECONDS + GRACE_SECONDS)
+    if not known.succeeded:
+        return known, False
+    done = psql.ask(f"{script}\n;\n\\echo {ended}\n{connect(HOME)}\n\\echo {home}\n", home, seconds)
     said = done.stdout.split("\n")
-    if ended in said:
-        return Finished(0, "\n".join(said[1 : said.index(ended)]), done.stderr), True
-    return Finished(done.status, "\n".join(said[1:]), done.stderr), said[0] == begun
+    return (Finished(0, "\n".join(said[: said.index(ended)]), done.stderr) if ended in said else done), True
 
 
 def _conversation(container: str, admin: str, seconds: float) -> Conversation:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -123,16 +123,20 @@ class Staying:
     def __init__(self, programs: Programs, argv: Sequence[str], options: dict[str, Any]) -> None:
         self.stdin = self.stdout = self
         self.programs, self.argv, self.errors = programs, argv, options["stderr"]
-        self.returncode: int | None = None
+        self.database, self.returncode = "", cast("int | None", None)
         self.lines: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
 
     def write(self, text: bytes) -> None:
-        """Take a script: it connects and says so first, and then that it has ended, goes home and says that too."""
-        first, begun, *script, _, ended, _, home = text.decode().rstrip("\n").split("\n")
-        database = first.partition("dbname=''")[2].removesuffix("'''").replace("\\\\''", "'")
-        asked = ("\n".join(script)).encode()
+        """Connect, or take a script, which then says that it has ended, goes home and says that too."""
+        first, *script = text.decode().rstrip("\n").split("\n")
+        if len(script) == 1:
+            self.database = first.partition("dbname=''")[2].removesuffix("'''").replace("\\\\''", "'")
+            self.lines.put(script[0].removeprefix("\\echo ").encode() + b"\n")
+            return
+        *script, _, ended, _, home = first, *script
+        asked = "\n".join(script).encode()
         try:
-            done = self.programs([*self.argv[:-1], database], input=asked)
+            done = self.programs([*self.argv[:-1], self.database], input=asked)
         except subprocess.TimeoutExpired:
             self.end(-signal.SIGKILL)
         except BaseException as fault:  # noqa: BLE001  raised where the answer is read
@@ -141,12 +145,13 @@ class Staying:
             self.errors.write(done.stderr)
             self.errors.flush()
             said = done.stdout.decode().removesuffix("\n").split("\n") if done.stdout else []
-            if b"connection to server" not in done.stderr:
-                said.insert(0, begun)
             for line in [*said, *([] if done.returncode else [ended, home])]:
                 self.lines.put(line.removeprefix("\\echo ").encode() + b"\n")
             if done.returncode:
                 self.end(done.returncode)
+
+    def close(self) -> None:
+        pass
 
     def end(self, status: int) -> None:
         self.returncode = status

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dbserver.postgres import session
 from dbserver.postgres.server import Server
 from tests.support.commands import Ran, run
 from tests.support.lending import ADMIN, Lent
@@ -96,14 +97,19 @@ def test_what_an_operation_gives_up_ends_in_the_server(limits: Lent) -> None:
     assert limits.sql("SELECT to_regclass('late')", "one") == ""
 
 
-@pytest.mark.full  # ten seconds of waiting
-def test_a_server_that_lets_nobody_in_runs_nothing_later(limits: Lent) -> None:
+@pytest.mark.full  # fifteen seconds of waiting
+@pytest.mark.parametrize("known", [True, False], ids=["asked before", "never asked"])
+def test_a_server_that_lets_nobody_in_runs_nothing_later(limits: Lent, *, known: bool) -> None:
+    server = Server(limits.postgres, ADMIN)
+    session._open.__dict__.clear()
+    assert not known or server.query("SELECT 1") == "1"
     os.kill(limits.main_pid(limits.postgres), signal.SIGSTOP)
     try:
-        tried = Server(limits.postgres, ADMIN).attempt("CREATE TABLE late ();", "one")
+        tried = server.attempt("CREATE TABLE late ();", "one")
     finally:
         os.kill(limits.main_pid(limits.postgres), signal.SIGCONT)
-    assert "timeout expired" in tried.output
+    assert ("no answer within 15 s" if known else "timeout expired") in tried.output
     limits.until(lambda: not limits.sql_fails(), what="the server's answer")
-    assert "psql" not in run("docker", "top", limits.postgres, "-o", "pid,args").ok().out
+    processes = ["docker", "top", limits.postgres, "-o", "pid,args"]
+    limits.until(lambda: "psql" not in run(*processes).ok().out, 10, what="psql's end")
     assert limits.sql("SELECT to_regclass('late')", "one") == ""

@@ -1,6 +1,7 @@
 """A program that is asked again and again."""
 
 import subprocess
+import threading
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ class Shell:
                 self.errors.write(b"ERROR:  it failed\n")
                 return
             self.lines.append(line.encode() + b"\n")
+
+    def close(self) -> None:
+        self.lines.clear()
 
     def flush(self) -> None:
         self.errors.flush()
@@ -59,4 +63,28 @@ def test_a_program_that_ends_in_the_middle_has_failed_with_what_it_said(monkeypa
     conversation = Conversation(["psql"])
     failed = conversation.ask("one\nfail\nEND\n", "END", 1)
     assert failed == Finished(3, "one", "ERROR:  it failed\n")
+    assert conversation.ended
+
+
+class Silent(Shell):
+    """A program that says nothing until it is killed."""
+
+    def __init__(self, argv: list[str], **options: Any) -> None:
+        super().__init__(argv, **options)
+        self.killed = threading.Event()
+
+    def __next__(self) -> bytes:
+        self.killed.wait()
+        raise StopIteration
+
+    def kill(self) -> None:
+        super().kill()
+        self.killed.set()
+
+
+def test_a_program_that_says_nothing_is_given_up_and_asked_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Silent)
+    monkeypatch.setattr("dbserver.conversation.HANDING_ON_SECONDS", 0)
+    conversation = Conversation(["psql"])
+    assert conversation.ask("one\nEND\n", "END", 0.01) == Finished(124, "", "no answer within 0.01 s")
     assert conversation.ended

@@ -12,7 +12,7 @@ import pytest
 
 from dbserver import readiness
 from dbserver.docker import host
-from dbserver.errors import CommandError, DbServerError, NotRunningError, RefusedError
+from dbserver.errors import DbServerError, NotRunningError, RefusedError
 from dbserver.postgres import convergence, scram, session, settings, sql
 from dbserver.postgres.convergence import Declared
 from dbserver.postgres.server import Server
@@ -129,7 +129,7 @@ def test_an_attempt_that_fails_is_for_the_caller_to_judge(programs: Programs) ->
 def test_an_attempt_without_an_answer_is_for_the_caller_to_judge_too(programs: Programs) -> None:
     programs.answer("psql", TimeoutExpired(["psql"], 60))
     done = SERVER.attempt("SELECT pg_sleep(100)", "shop")
-    assert (done.succeeded, done.stdout, done.output) == (False, "", "no answer within 65 s")
+    assert (done.succeeded, done.stdout) == (False, "")
 
 
 @pytest.mark.usefixtures("written")
@@ -422,15 +422,3 @@ def test_another_certificate_is_written_before_the_reload_that_takes_it(programs
 def test_the_certificate_that_is_there_is_not_written_again(programs: Programs) -> None:
     digest = hashlib.sha256(b"key and certificate").hexdigest()
     assert certified(programs, f"{digest}  -\n600 postgres\n") == []
-
-
-TOO_MANY = 'on socket "/var/run/postgresql/.s.PGSQL.5432" failed: FATAL:  sorry, too many clients already'
-
-
-def test_a_full_server_is_asked_again_until_those_who_do_not_log_in_are_gone(programs: Programs) -> None:
-    refused = Failed(f"psql: error: connection to server {TOO_MANY}", 2)
-    programs.answer("SELECT 1", refused, refused, "1\n")
-    assert SERVER.query("SELECT 1") == "1"
-    programs.answer("SELECT 2", refused)
-    with pytest.raises(CommandError, match="too many clients already"):
-        SERVER.query("SELECT 2")

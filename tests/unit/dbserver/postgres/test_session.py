@@ -27,10 +27,13 @@ class Conversation:
         assert text.endswith(f"\\echo {end}\n")
         assert timeout > 0
         self.asked.append(text)
-        begun, ended = (f"-- {moment} {end.split()[2]} --" for moment in ("begun", "ended"))
+        connects = "-- begun " in end
+        if connects and not (self.replies and not self.replies[0].succeeded and "BEGUN" not in self.replies[0].stdout):
+            return Finished(0, "", "")
         reply = self.replies.pop(0) if self.replies else Finished(0, "BEGUN\n1\nENDED", "")
         self.ended = not reply.succeeded
-        return replace(reply, stdout=reply.stdout.replace("BEGUN", begun).replace("ENDED", ended))
+        said = reply.stdout.removeprefix("BEGUN\n").replace("ENDED", f"-- ended {end.split()[2]} --")
+        return replace(reply, stdout=said)
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +61,7 @@ def test_a_statement_that_may_take_longer_has_a_psql_of_its_own(made: list[Conve
 
 def test_every_script_connects_anew_and_goes_home_so_that_no_database_is_held(made: list[Conversation]) -> None:
     SERVER.attempt("SELECT 1;", "it's")
-    (asked,) = made[0].asked
-    words = [line.partition(" -- ")[0] for line in asked.splitlines()]
+    words = [line.partition(" -- ")[0] for asked in made[0].asked for line in asked.splitlines()]
     away, home = sql.connect("it's"), sql.connect("postgres")
     assert words == [away, "\\echo", "SELECT 1;", ";", "\\echo", home, "\\echo"]
 
@@ -67,7 +69,13 @@ def test_every_script_connects_anew_and_goes_home_so_that_no_database_is_held(ma
 def test_nobody_foresees_the_end_of_an_answer(made: list[Conversation]) -> None:
     for _ in range(2):
         SERVER.query("SELECT 1;")
-    assert made[0].asked[0] != made[0].asked[1]
+    assert len(set(made[0].asked)) == len(made[0].asked) == 4
+
+
+def test_nothing_of_a_script_is_sent_before_there_is_a_connection(made: list[Conversation]) -> None:
+    Conversation.replies.append(Finished(124, "", "no answer within 15 s"))
+    assert SERVER.attempt("DROP TABLE shop;", "shop").status == 124
+    assert "DROP" not in "".join(made[0].asked)
 
 
 def test_a_psql_that_has_ended_is_started_anew(made: list[Conversation]) -> None:
