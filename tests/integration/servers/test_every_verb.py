@@ -56,10 +56,10 @@ WITHOUT_DOCKER = {"env": USAGE, "completion": DONE, "backups": DONE, "schedule":
 REDIS_DOWN = {
     "status": UNHEALTHY, "doctor": UNHEALTHY, "connections": UNHEALTHY, "drain": UNHEALTHY, "redis-cli": UNHEALTHY,
     "drift": UNHEALTHY, "drop": REFUSED, "restore": USAGE, "rollback": USAGE, "drill": USAGE,
-    "upgrade": USAGE, "adopt": USAGE, "top": USAGE,
+    "upgrade": USAGE, "adopt": USAGE, "top": USAGE, "env": USAGE,
     **FILES,
 }  # fmt: skip
-POSTGRES_DOWN = {**REDIS_DOWN, "redis-cli": DONE, "psql": UNHEALTHY, "list": UNHEALTHY, "info": UNHEALTHY,
+POSTGRES_DOWN = {**REDIS_DOWN, "redis-cli": USAGE, "psql": UNHEALTHY, "list": UNHEALTHY, "info": UNHEALTHY,
                  "drop": UNHEALTHY, "top": UNHEALTHY, "backup": UNHEALTHY, "checkpoint": UNHEALTHY, "prune": UNHEALTHY,
                  "restore": UNHEALTHY, "rollback": UNHEALTHY, "drill": UNHEALTHY, "upgrade": UNHEALTHY}  # fmt: skip
 # Those that change the stack or the servers wait for nobody.
