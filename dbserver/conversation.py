@@ -61,8 +61,10 @@ class Conversation:
 
     def close(self) -> None:
         """End the program by the end of its input."""
-        with suppress(BrokenPipeError):
-            self._process.communicate()
+        _end_input(self._process.stdin)
+        for _ in self._process.stdout or ():
+            pass  # what it still says would keep it from ending
+        self._process.wait()
         self._errors.close()
 
     def _give_up(self) -> None:

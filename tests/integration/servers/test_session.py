@@ -1,9 +1,11 @@
 """One psql for all that a verb asks: whatever a database is called, however a script ends, whatever became of it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from dbserver.conversation import Conversation
 from dbserver.errors import CommandError
 from dbserver.postgres.server import Server
 from dbserver.postgres.sql import identifier
@@ -72,3 +74,11 @@ def test_a_verb_that_has_ended_leaves_no_session(lent: Lent) -> None:
     ask = ["docker", "exec", lent.postgres, "psql", "-XAtq", "-U", ADMIN, "-d", "postgres", "-c", count]
     before = 1  # that of this process
     until(lambda: int(run(*ask).ok().out) <= before, 10)
+
+
+def test_a_program_that_was_given_up_is_closed_like_any_other_and_gone_in_its_container(lent: Lent) -> None:
+    with closing(Conversation(["docker", "exec", "-i", lent.postgres, "sleep", "3.5"])) as conversation:
+        assert conversation.ask("anything\n", "END", 0.1).status == 124
+    with closing(Conversation(["docker", "exec", "-i", lent.postgres, "cat"])) as conversation:
+        assert conversation.ask("anything\n", "END", 0.1).status == 124
+    until(lambda: "cat" not in run("docker", "top", lent.postgres, "-o", "pid,args").ok().out.split(), 10)
