@@ -17,9 +17,9 @@ def weigh(text: str, allowed: Mapping[str, str]) -> Preview:
     refuse_unknown(allowed, RULES)
     digest = parse(text)
     if digest.errors:
-        from dbserver import diagnostics  # noqa: PLC0415  guard has 0.3 s, and seldom needs it
+        from dbserver.engine import diagnostics  # noqa: PLC0415  guard has 0.3 s, and seldom needs it
 
-        raise diagnostics.refused(digest.stack, "\n".join(digest.errors))
+        raise diagnostics.refused(digest.stack, digest.errors)
     return judge(Facts(digest, _live(digest)), RULES, allowed)
 
 

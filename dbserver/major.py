@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import contract, engine, identity
+from dbserver import contract, identity
 from dbserver.backups import filling, moving
 from dbserver.backups.moving import Database
 from dbserver.declared import Declared
 from dbserver.docker import beside, containers, host, images
 from dbserver.docker.beside import Directories
 from dbserver.docker.images import Image
+from dbserver.engine import backend
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.postgres import door, swap, throwaway
 from dbserver.postgres.server import Server
@@ -163,7 +164,7 @@ def forget_identity(declared: Declared, image: Image) -> None:
 
     Before they change places: forgotten for nothing, the next update knows it again.
     """
-    identity.forget(engine.STATE, declared.stack, contract.POSTGRES)
+    identity.forget(backend.STATE, declared.stack, contract.POSTGRES)
     host.write_files(config_directory(declared), {contract.IDENTITY_FILE: ""}, image.name)
 
 
@@ -214,11 +215,11 @@ def _refuse_elsewhere(declared: Declared) -> None:
 
 
 def _mark(declared: Declared) -> Path:
-    return engine.STATE / VERB / f"{declared.stack}.closed"
+    return backend.STATE / VERB / f"{declared.stack}.closed"
 
 
 def _evidence(declared: Declared) -> Path:
-    return engine.STATE / VERB / f"{declared.stack}.json"
+    return backend.STATE / VERB / f"{declared.stack}.json"
 
 
 def keep_evidence(declared: Declared, image: Image) -> None:

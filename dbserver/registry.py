@@ -1,8 +1,9 @@
 """The applications: those that the server knows, and what the stack gives them."""
 
-from dbserver import clients, contract, engine
+from dbserver import clients, contract
 from dbserver.applications import Application, on_host
 from dbserver.declared import Declared
+from dbserver.engine import command
 from dbserver.errors import NotRunningError
 from dbserver.postgres import registry as entries
 from dbserver.postgres.server import Server
@@ -30,8 +31,8 @@ def variables(declared: Declared, name: str, *, host: bool = False) -> dict[str,
     It comes from the network, or with `host` from the Docker host itself. Raises UsageError with the known names,
     NotRunningError where the stack has no outputs yet.
     """
-    engine.require()
-    outputs = engine.outputs(declared.stack, secrets=True)
+    command.require()
+    outputs = command.outputs(declared.stack, secrets=True)
     known = outputs.get("applications")
     if not isinstance(known, dict):
         raise NotRunningError(f"stack {declared.stack} has no outputs yet", "./scripts/start.sh")

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from dbserver import compose, contract, engine, major, remaking
+from dbserver import compose, contract, major, remaking
 from dbserver.archive.plan import SLOT
 from dbserver.declared import Declared
 from dbserver.docker import containers, networks
 from dbserver.docker.containers import Container
+from dbserver.engine import command, state
 from dbserver.errors import DbServerError
 from dbserver.plan import replacing
 from dbserver.postgres import access, archiving
@@ -33,18 +34,18 @@ def update(
     remaking.remove_those_without_files(declared, tell, override=override)
     if new:
         _remove_the_stopped(declared, tell)
-    taken = engine.mend_state(declared.stack)
+    taken = state.mend(declared.stack)
     if taken:
         tell(f"the state was cut off by an update that was killed: {taken} is taken")
-    engine.make(declared.stack)
-    for pid in engine.release_stale_lock(declared.stack):
+    command.make(declared.stack)
+    for pid in state.release_stale_lock(declared.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     found = containers.inspect(list(declared.containers.values()))
     _keep_what_is_as_declared(declared, found, tell)
     tell_grants(declared, tell)
     stopped = [container.id for container in found.values() if container.state == "exited"]
     allowed = {"disconnect": override, "checkpoint": checkpoint, "new": new, "take_over": take_over}
-    _up(declared, stopped, tell, partial(engine.up, declared.stack, tell, **allowed))
+    _up(declared, stopped, tell, partial(command.up, declared.stack, tell, **allowed))
     major.reopen_marked(declared)
     _forget_archive(declared)
 
@@ -89,14 +90,14 @@ def _keep_what_is_as_declared(declared: Declared, found: Mapping[str, Container]
         if name in found and _unknown(declared.stack, found[name]) and _as_declared(declared, server, found[name])
     }
     ids = {server: container.id for server, container in unknown.items()}
-    for server in engine.accept(declared.stack, ids) if ids else ():
+    for server in state.accept(declared.stack, ids) if ids else ():
         by_compose = compose.made(unknown[server].labels)
         why = "was made anew by docker compose, as declared" if by_compose else "is as declared, but not in the state"
         tell(f"container {unknown[server].name} {why}: kept")
 
 
 def _unknown(stack: str, found: Container) -> bool:
-    return found.belongs_to(stack) and (compose.made(found.labels) or not engine.knows(stack, found.id))
+    return found.belongs_to(stack) and (compose.made(found.labels) or not state.knows(stack, found.id))
 
 
 def _as_declared(declared: Declared, server: str, found: Container) -> bool:

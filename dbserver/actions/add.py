@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from dbserver import contract, engine, execute, stack_file
+from dbserver import contract, execute, stack_file
 from dbserver.adoption import configuration
 from dbserver.declared import Declared, file
+from dbserver.engine import command
 from dbserver.errors import DbServerError, UsageError
 
 KEY = f"{contract.PROJECT}:applications"
@@ -25,7 +26,7 @@ def add(declared: Declared, entry: Mapping[str, str | int]) -> tuple[str, ...]:
     if name in declared.applications:
         raise UsageError(f"{path.name} declares {name} already", f"./scripts/dbserver info {name}")
     wanted, number = _wanted(path.name, before, entry)
-    engine.require()
+    command.require()
     said = _append(declared.stack, number, entry)
     after = path.read_text()
     if _held(stack_file.content(path.name, after)["config"]) != _held(wanted["config"]):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import contract, engine, gap, locks
+from dbserver import contract, gap, locks
 from dbserver import declared as configured
 from dbserver.adoption import configuration, fitting, proof, showing, swapping
 from dbserver.adoption import record as records
@@ -15,6 +15,7 @@ from dbserver.adoption.record import ADOPTED, GOING_BACK, SWAPPING, Record
 from dbserver.adoption.taking import Taking, back_up, scripts
 from dbserver.backups.store import Store
 from dbserver.docker import containers
+from dbserver.engine import backend, command, state
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.postgres import adoption
 from dbserver.postgres.server import Server
@@ -128,7 +129,7 @@ def finish(stack: str) -> AdoptionFinished:
 
 def _require_engine() -> None:
     try:
-        engine.require()
+        command.require()
     except UsageError as fault:
         hint = "tools/prepare gets it; start.sh would take the containers over, without backups and a way back"
         raise UsageError(fault.message, hint) from None
@@ -186,17 +187,17 @@ def _gone_back(record: Record, fault: DbServerError, tell: Tell) -> DbServerErro
 
 
 def _swap(record: Record, tell: Tell) -> tuple[Mapping[str, float | None], tuple[ProvedDatabase, ...], int]:
-    engine.make(record.stack)
-    for pid in engine.release_stale_lock(record.stack):
+    command.make(record.stack)
+    for pid in state.release_stale_lock(record.stack):
         tell(f"an update by process {pid} was killed half-way: its lock is released")
     server = Server(record.olds[contract.POSTGRES].name, record.admin)
     with gap.measured(swapping.probes(record), READY_SECONDS) as away:
-        engine.up(record.stack, tell, disconnect=True, checkpoint=False, keep=True)
+        command.up(record.stack, tell, disconnect=True, checkpoint=False, keep=True)
     swapping.hold(record, tell)
     proved = proof.prove(server, record.before)
     redis = Redis(record.olds[contract.REDIS].name, record.admin)
     keys = proof.prove_redis(redis.info("keyspace"), record.before["redis"])
-    engine.select(record.stack)
+    command.select(record.stack)
     records.write(_path(record.stack), record.at(ADOPTED))
     return away, proved, keys
 
@@ -242,4 +243,4 @@ def _away(record: Record, away: Mapping[str, float | None]) -> tuple[Away, ...]:
 
 
 def _path(stack: str) -> Path:
-    return records.path_of(engine.STATE, stack)
+    return records.path_of(backend.STATE, stack)

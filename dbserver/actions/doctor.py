@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import psutil
 
-from dbserver import compose, contract, engine, identity, validity
+from dbserver import compose, contract, identity, validity
 from dbserver.archive.standing import standing
 from dbserver.backups import evidence, timers
 from dbserver.declared import ROOT, Declared
@@ -22,6 +22,7 @@ from dbserver.diagnosis.facts import Facts, Place, Postgres, Redis, Server
 from dbserver.docker import containers, daemon, examination, images, networks, ports
 from dbserver.docker.containers import Container
 from dbserver.docker.images import Image
+from dbserver.engine import backend, state
 from dbserver.errors import DbServerError
 from dbserver.offsite import record
 from dbserver.plan import differences
@@ -49,7 +50,7 @@ def _facts(declared: Declared, version: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         network = pool.submit(_had, lambda: networks.find(declared.network) is not None)
         compose_fault = pool.submit(_had, partial(_compose_fault, declared))
-        locks = pool.submit(_had, partial(engine.dead_updates, declared.stack))
+        locks = pool.submit(_had, partial(state.dead_updates, declared.stack))
         found = _had(partial(containers.inspect, list(declared.containers.values())))
         names = contract.SERVERS if found is not None else ()
         looks = {
@@ -99,7 +100,7 @@ def _server(declared: Declared, server: str, container: Container | None) -> Ser
             differences=tuple(_had(partial(_differences, declared, server, container, image.result())) or ()),
             holders=tuple(holder.name for holder in (holders.result() if holders else None) or ()),
             place=place.result(),
-            known=identity.read(engine.STATE, declared.stack).get(server),
+            known=identity.read(backend.STATE, declared.stack).get(server),
             certificate=valid.result() if valid else None,
         )
         return _with_answer(known, inside.result() if inside else None)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from dbserver import engine
 from dbserver.costs import weigh
 from dbserver.declared import Declared
 from dbserver.docker import containers
+from dbserver.engine import command
 from dbserver.results.preview import Preview
 
 
@@ -15,6 +15,6 @@ def preview(declared: Declared, allowed: Mapping[str, str], *, refresh: bool) ->
     Raises the program's own error where it refuses what is declared, and NotRunningError where the Docker daemon does
     not answer: the engine would say that in many words.
     """
-    engine.require()
+    command.require()
     containers.inspect(list(declared.containers.values()))
-    return weigh(engine.preview(declared.stack, refresh=refresh), allowed)
+    return weigh(command.preview(declared.stack, refresh=refresh), allowed)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbserver import contract, engine, execute, locks, major, updating
+from dbserver import contract, execute, locks, major, updating
 from dbserver import declared as configuration
 from dbserver.actions.status import status
 from dbserver.backups import everything, manifest, moving, redis_filling, redis_making
@@ -15,6 +15,7 @@ from dbserver.backups.filling import Target
 from dbserver.backups.store import Backup, Store
 from dbserver.declared import ROOT, Declared
 from dbserver.docker import beside, containers, daemon, host, images, ports
+from dbserver.engine import command, state
 from dbserver.errors import DbServerError, NotRunningError, RefusedError, UsageError
 from dbserver.offsite import archived, copies, fetching, journal, recovery, setup, targets
 from dbserver.offsite.archived import Needed
@@ -71,7 +72,7 @@ def rescue(wanted: Wanted, tell: Tell) -> Rescued:
         _proved(declared)
         if needed:
             recovery.clean_up(declared)
-        engine.select(wanted.stack)
+        command.select(wanted.stack)
         _mark(wanted.stack).unlink(missing_ok=True)
     return Rescued(
         stack=wanted.stack,
@@ -146,7 +147,7 @@ def _prepared(declared: Declared, wanted: Wanted, found: Setup, tell: Tell) -> s
     argv = [str(ROOT / "tools" / "prepare"), "--stack", wanted.stack]
     if execute.stream(argv, tell, cwd=ROOT) != 0:
         raise DbServerError("this machine lacks a part", f"tools/prepare --stack {wanted.stack}, then again")
-    engine.require()
+    command.require()
     if not resumed:
         _refuse(declared, with_image=True)
         _mark(wanted.stack).parent.mkdir(parents=True, exist_ok=True)
@@ -198,8 +199,8 @@ def _fetch(depot: Depot, name: str, identity: Path, kept: Store) -> None:
 
 
 def _started(declared: Declared, found: Setup, tell: Tell) -> None:
-    if declared.stack not in [path.stem for path in engine.states()]:
-        engine.imported(declared.stack, setup.moved(found.state))
+    if declared.stack not in [path.stem for path in state.files()]:
+        state.imported(declared.stack, setup.moved(found.state))
     tell("starting the stack with its state, empty")
     updating.update(declared, tell, override=False, new=True)
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dbserver import contract, engine, identity, locks
+from dbserver import contract, identity, locks
 from dbserver.actions.status import heard
 from dbserver.applied import looking, record
 from dbserver.declared import Declared
 from dbserver.docker import containers, host
 from dbserver.docker.containers import Container
+from dbserver.engine import backend, command
 from dbserver.errors import CommandError, NotRunningError, RefusedError
 from dbserver.postgres.server import Server as Postgres
 from dbserver.redis import usage
@@ -61,13 +62,13 @@ def start(
     from dbserver import updating  # noqa: PLC0415  a start with nothing to do must not wait for this import
 
     began = time.monotonic()
-    engine.require()
+    command.require()
     with locks.held(declared.stack, "start"):
         record.forget(declared.stack)
         updating.update(declared, tell, override=override, checkpoint=checkpoint, new=new, take_over=take_over)
         reached, seen = _looked(declared)
         _refuse_silent([server for server in reached.servers if not server.answers])
-        engine.select(declared.stack)
+        command.select(declared.stack)
         record.write(declared.stack, seen)
     return Started(reached, round(time.monotonic() - began, 1))
 
@@ -98,7 +99,7 @@ def _refuse_strange(declared: Declared, server: str, found: Container) -> None:
     path = contract.data_directory(declared.data_directory, server)
     remembered = f"{contract.config_directory(declared.data_directory, server)}/{contract.IDENTITY_FILE}"
     holds = host.inspect_directory(path, found.image, server, remembered).identity
-    strange = identity.mismatch(server, path, holds, identity.read(engine.STATE, declared.stack).get(server))
+    strange = identity.mismatch(server, path, holds, identity.read(backend.STATE, declared.stack).get(server))
     if strange:
         raise RefusedError(strange, "./scripts/start.sh says what to do")
 

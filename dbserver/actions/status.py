@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import advice, cleaning, contract, engine, identity, validity
+from dbserver import advice, cleaning, contract, identity, validity
 from dbserver.applied.looking import Heard
 from dbserver.backups import evidence, timers
 from dbserver.backups.store import DRILL, Backup, Store
@@ -17,6 +17,7 @@ from dbserver.docker.containers import Container
 from dbserver.docker.host import parse_identity
 from dbserver.docker.images import Local
 from dbserver.docker.usage import Usage
+from dbserver.engine import backend
 from dbserver.errors import CommandError, DbServerError
 from dbserver.execute import Finished
 from dbserver.offsite import record
@@ -121,7 +122,7 @@ def _known(declared: Declared, server: str, container: Container, said: Finished
     known = replace(known, advice=_advice(declared, server, container, known), log=_log(container, known))
     if not known.answers or (known.redis and known.redis.persistence == "none"):
         return known  # a Redis that keeps nothing has no data to take for another's
-    remembered = identity.read(engine.STATE, declared.stack).get(server)
+    remembered = identity.read(backend.STATE, declared.stack).get(server)
     strange = identity.mismatch(server, known.data, parse_identity(said.stdout), remembered)
     return replace(known, data_fault=strange)
 

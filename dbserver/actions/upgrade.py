@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dbserver import clients, contract, engine, locks, major, updating
+from dbserver import clients, contract, locks, major, updating
 from dbserver import declared as configuration
 from dbserver.backups import everything, filling, making, moving
 from dbserver.backups.filling import Target
@@ -17,6 +17,7 @@ from dbserver.declared import Declared
 from dbserver.docker import beside, containers, images
 from dbserver.docker.beside import Directories
 from dbserver.docker.images import Image
+from dbserver.engine import command
 from dbserver.errors import DbServerError, NotRunningError, RefusedError, UsageError
 from dbserver.major import VERB, Plan, Wanted
 from dbserver.postgres import throwaway
@@ -42,7 +43,7 @@ def upgrade(declared: Declared, wanted: Wanted, how: How, tell: Tell) -> Upgrade
     One that was interrupted after its swap is finished. Raises RefusedError before anything is changed, DbServerError
     where anything fails: up to the swap the server before runs on then.
     """
-    engine.require()
+    command.require()
     with _held(declared):
         began = time.monotonic()
         found = _cleaned(declared)
@@ -62,7 +63,7 @@ def roll_back(declared: Declared, image_name: str, how: How, tell: Tell) -> Upgr
 
     What was written since the upgrade is in that one alone. Raises UsageError where none is kept.
     """
-    engine.require()
+    command.require()
     with _held(declared):
         began = time.monotonic()
         found = _cleaned(declared)
@@ -193,7 +194,7 @@ def _up(declared: Declared, name: str, how: How, tell: Tell) -> str:
     if found and found.image.removeprefix(contract.STAND_IN_PREFIX) != name:
         containers.stop(container)
         containers.remove(container)
-    engine.configure(declared.stack, f"{contract.POSTGRES}.image", name)
+    command.configure(declared.stack, f"{contract.POSTGRES}.image", name)
     tell(f"Pulumi.{declared.stack}.yaml says {name} now: keep that; updating the stack")
     updating.update(configuration.read(declared.stack), tell, override=how.override)
     running = major.server(declared)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from dbserver import cleaning, clients, contract, engine, locks, major, updating
+from dbserver import cleaning, clients, contract, locks, major, updating
 from dbserver.archive import recovering, replacing, source
 from dbserver.archive.plan import SLOT
 from dbserver.archive.recovering import Way
@@ -12,6 +12,7 @@ from dbserver.backups import everything, making
 from dbserver.declared import Declared
 from dbserver.docker import beside, host, images
 from dbserver.docker.images import Image
+from dbserver.engine import command
 from dbserver.errors import UsageError
 from dbserver.postgres import sql
 from dbserver.registry import registered
@@ -23,7 +24,7 @@ Tell = Callable[[str], None]
 
 def find(declared: Declared, at: str | None) -> Way:
     """Return the way to a moment, or to the end of the archive. Raises UsageError where it does not reach there."""
-    engine.require()
+    command.require()
     return recovering.find_end(declared) if at is None else recovering.find(declared, at, None)
 
 
@@ -53,7 +54,7 @@ def restore(declared: Declared, way: Way, tell: Tell, *, override: bool) -> Whol
 
 def undo(declared: Declared, tell: Tell, *, override: bool) -> WholeRestored:
     """Put the newest kept directory of the same major version back in place; the one that was there is kept."""
-    engine.require()
+    command.require()
     with _held(declared):
         began = time.monotonic()
         image = _image(declared)

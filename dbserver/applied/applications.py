@@ -2,7 +2,8 @@
 
 import json
 
-from dbserver import declared, engine
+from dbserver import declared
+from dbserver.engine import state
 from dbserver.errors import DbServerError
 
 RESOURCE = "pulumi-python:dynamic/db-server:Application"
@@ -14,7 +15,7 @@ def applied(stack: str) -> dict[str, tuple[str, str]]:
     Raises DbServerError where there is a state that cannot be read.
     """
     try:
-        text = engine.state(stack) if declared.backend().startswith("file://") else engine.exported(stack)
+        text = state.read(stack) if declared.backend().startswith("file://") else state.exported(stack)
     except FileNotFoundError:
         return {}
     return named(stack, text)

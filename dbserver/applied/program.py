@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from dbserver import declared, engine
+from dbserver import declared
+from dbserver.engine import state
 
 # What decides what an update does, besides the stack's own file and its state.
 SOURCES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra/**/*.py", "dbserver/**/*.py")
@@ -12,14 +13,14 @@ SOURCES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra/**/*.py", "d
 
 def fingerprints(stack: str) -> dict[str, str]:
     """Return part -> fingerprint; nothing where the state is not on this machine, or an update is at work on it."""
-    if not engine.state_is_quiet(stack):
+    if not state.is_quiet(stack):
         return {}
     root = declared.ROOT
     sources = (path for pattern in SOURCES for path in sorted(root.glob(pattern)))
     return {
         "the program": fingerprint((str(path.relative_to(root)), path.read_bytes()) for path in sources),
         "the configuration": fingerprint([("", declared.file(stack).read_bytes())]),
-        "the state": fingerprint([(declared.backend(), engine.state(stack))]),
+        "the state": fingerprint([(declared.backend(), state.read(stack))]),
     }
 
 

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from dbserver import engine
 from dbserver.docker import host
+from dbserver.engine import backend
 
 MODE = 0o600
 
 
 def path(stack: str) -> Path:
     """Return the file that keeps a stack's record."""
-    return engine.STATE / "applied" / f"{stack}.json"
+    return backend.STATE / "applied" / f"{stack}.json"
 
 
 def read(stack: str) -> dict[str, str]:

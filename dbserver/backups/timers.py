@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import engine, execute
+from dbserver import execute
 from dbserver.backups import schedule
+from dbserver.engine import backend
 from dbserver.errors import CommandError, DbServerError, UsageError
 from dbserver.results.schedule import Run, Schedule
 
@@ -114,11 +115,11 @@ def _unit(stack: str) -> str:
 
 
 def _file(stack: str) -> Path:
-    return engine.STATE / "schedule" / f"{stack}.json"
+    return backend.STATE / "schedule" / f"{stack}.json"
 
 
 def _last(stack: str) -> Path:
-    return engine.STATE / "schedule" / f"{stack}.last.json"
+    return backend.STATE / "schedule" / f"{stack}.last.json"
 
 
 def _store(path: Path, content: dict[str, Any]) -> None:

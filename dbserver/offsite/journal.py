@@ -5,7 +5,8 @@ import json
 import os
 from pathlib import Path
 
-from dbserver import cleaning, engine
+from dbserver import cleaning
+from dbserver.engine import backend
 from dbserver.offsite.copies import Sealed
 from dbserver.offsite.place import Place
 
@@ -43,4 +44,4 @@ class Journal:
 
 def directory(stack: str) -> Path:
     """Return where the notes of a stack are."""
-    return engine.STATE / "offsite" / stack
+    return backend.STATE / "offsite" / stack

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from dbserver import contract, declared, engine, passphrase, stack_file
+from dbserver import contract, declared, stack_file
 from dbserver.backups.store import TIME
+from dbserver.engine import backend, command, passphrase, state
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.offsite import copies, journal
 from dbserver.offsite.copying import Item
@@ -32,8 +33,8 @@ class Setup:
 
 def read(stack: str) -> Setup:
     """Return what is there of a stack. The secrets in its state stay encrypted with the passphrase."""
-    engine.require()
-    return Setup(declared.file(stack).read_text(), engine.exported(stack), _passphrase())
+    command.require()
+    return Setup(declared.file(stack).read_text(), state.exported(stack), _passphrase())
 
 
 def item(setup: Setup, moment: datetime) -> Item:
@@ -74,7 +75,7 @@ def note(stack: str, setup: Setup, url: str, name: str) -> None:
 
 def refuse(stack: str, setup: Setup) -> None:
     """Raise RefusedError where this checkout holds a state that the copy would replace."""
-    known = sorted(path.name.removesuffix(".json") for path in engine.states() if path.suffix == ".json")
+    known = sorted(path.name.removesuffix(".json") for path in state.files() if path.suffix == ".json")
     if stack in known:
         raise RefusedError(f"there is a state of stack {stack} here", f"./scripts/start.sh --stack {stack}")
     if known and _passphrase() != setup.passphrase:
@@ -127,7 +128,7 @@ def _passphrase() -> str:
 
 
 def _passphrase_file() -> Path:
-    return Path(os.environ.get(PASSPHRASE_FILE) or engine.STATE / "passphrase")
+    return Path(os.environ.get(PASSPHRASE_FILE) or backend.STATE / "passphrase")
 
 
 def _note(stack: str) -> Path:

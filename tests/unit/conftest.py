@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dbserver import declared, engine, locks, readiness
+from dbserver import declared, locks, readiness
 from dbserver.cli import main as cli
 from dbserver.contract import DISCONNECT_VARIABLE, NEW_SERVER_VARIABLE, TAKE_OVER_VARIABLE
+from dbserver.engine import backend, command
 from dbserver.offsite import setup
 from dbserver.postgres import session
 from tests.unit.fakes import Clock, Programs
@@ -67,7 +68,7 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's state: evidence, and what is known of the servers."""
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     return tmp_path
 
 
@@ -96,9 +97,9 @@ def command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A project directory with a passphrase of its own, and no word of the machine's environment about it."""
-    for module in (declared, engine):
+    for module in (declared, backend, command):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(engine, "STATE", tmp_path / ".state")
+    monkeypatch.setattr(backend, "STATE", tmp_path / ".state")
     (tmp_path / ".state").mkdir()
     (tmp_path / ".state" / "passphrase").write_text("made here\n")
     return tmp_path

@@ -1,7 +1,7 @@
 """The rooms of the design: who may import whom, who starts processes, who prints; and their size."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,11 @@ def imported(path: Path) -> Iterator[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield full if full in KNOWN else str(node.module)
+
+
+def of(rooms: Iterable[str], path: Path) -> list[str]:
+    """Return what a module imports of these rooms, or modules."""
+    return [name for name in imported(path) if f"{name}.".startswith(tuple(f"{room}." for room in rooms))]
 
 
 def storey(module: str) -> int:
@@ -93,7 +98,7 @@ def test_operations_know_neither_pulumi_nor_the_declarations(path: Path) -> None
 def test_declarations_use_what_the_servers_need_and_no_verb(path: Path) -> None:
     if name_of(path).partition(".")[0] in ("infra", "__main__"):
         verbs = ("dbserver.cli", "dbserver.actions", "dbserver.engine", "dbserver.declared", "dbserver.locks")
-        assert [name for name in imported(path) if f"{name}.".startswith(tuple(f"{verb}." for verb in verbs))] == []
+        assert of(verbs, path) == []
 
 
 def test_the_main_program_declares_through_infra_only() -> None:
@@ -119,14 +124,14 @@ def test_a_verb_imports_another_only_to_show_the_status() -> None:
 def test_the_judgement_of_doctor_looks_at_nothing_itself(path: Path) -> None:
     if name_of(path).startswith("dbserver.diagnosis"):
         looking = {"dbserver.execute", "dbserver.engine", "os", "pathlib", "time", "datetime", "psutil", "socket"}
-        assert looking & set(imported(path)) == set(), "facts come in from outside, so that every cause can be tested"
+        assert of(looking, path) == [], "facts come in from outside, so that every cause can be tested"
 
 
 @each_module
 def test_the_judgement_of_a_preview_looks_at_nothing_itself(path: Path) -> None:
     if name_of(path).startswith("dbserver.preview"):
         looking = {"dbserver.execute", "dbserver.engine", "dbserver.clients", "os", "pathlib", "time", "socket"}
-        assert looking & set(imported(path)) == set(), "what servers tell comes in from outside"
+        assert of(looking, path) == [], "what servers tell comes in from outside"
 
 
 @each_module

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import declared, engine
+from dbserver import declared
 from dbserver.actions import start
 from dbserver.applied import record
+from dbserver.engine import backend
 from tests.support.commands import run
 from tests.support.stack import Stack
 
@@ -27,9 +28,9 @@ def shop(shared: Stack) -> Stack:
 def differing(stack: Stack) -> list[str]:
     """Look as the next start of this stack would."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (declared, engine):
+        for module in (declared, backend):
             patch.setattr(module, "ROOT", stack.project)
-        patch.setattr(engine, "STATE", stack.project / ".state")
+        patch.setattr(backend, "STATE", stack.project / ".state")
         seen = start._looked(declared.read(stack.name))[1]
         assert seen, "the look was not whole"
         return record.differing(record.read(stack.name), seen)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dbserver import engine, registry
+from dbserver import registry
+from dbserver.engine import command
 from dbserver.errors import CommandError, NotRunningError, UsageError
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.fakes import Failed, Programs
@@ -57,8 +58,8 @@ def test_the_variables_of_an_application_come_from_the_outputs_with_their_secret
         asked.append((stack, secrets))
         return {"applications": {"shop": {"DB_PASSWORD": "p"}}}
 
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "outputs", outputs)
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(command, "outputs", outputs)
     assert registry.variables(DECLARED, "shop") == {"DB_PASSWORD": "p"}
     assert asked == [("unit", True)]
     assert programs.calls == [], "no server is needed"
@@ -74,8 +75,8 @@ def test_for_the_host_the_addresses_are_those_that_are_published_there(
         for server, port in (("postgres", 15432), ("redis", 16379))
     }
     outputs = {"applications": {"shop": known}, **published, **({"tls": {"servers": servers}} if servers else {})}
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "outputs", lambda *_, **__: outputs)
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(command, "outputs", lambda *_, **__: outputs)
     assert registry.variables(DECLARED, "shop", host=True) == {
         "DATABASE_URL": f"postgresql://a:b@127.0.0.1:15432/d{end}", "DB_HOST": "127.0.0.1", "DB_PORT": "15432",
         "REDIS_URL": "redis://127.0.0.1:16379/0", "REDIS_HOST": "127.0.0.1", "REDIS_PORT": "16379",

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dbserver import declared, engine, execute
+from dbserver import declared, execute
 from dbserver.actions.add import add
+from dbserver.engine import command
 from dbserver.errors import DbServerError, UsageError
 from tests.unit.fakes import Failed, Programs
 
@@ -22,7 +23,7 @@ WRITTEN = FILE + "    - name: shop\n      database: data\n      role: seller\n  
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The file of the stack dev, in a project where there is an engine."""
     monkeypatch.setattr(declared, "ROOT", tmp_path)
-    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(command, "require", lambda: None)
     path = tmp_path / "Pulumi.dev.yaml"
     path.write_text(FILE)
     return path

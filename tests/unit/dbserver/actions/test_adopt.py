@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine, gap
+from dbserver import gap
 from dbserver.actions import adopt
 from dbserver.adoption import proof, swapping
 from dbserver.adoption import record as records
 from dbserver.adoption.looking import Where
 from dbserver.adoption.record import ADOPTED, GOING_BACK, SWAPPING, Old, Record
+from dbserver.engine import backend, command, state
 from dbserver.errors import DbServerError, Exit, RefusedError, UsageError
 from dbserver.postgres.server import Server
 from dbserver.redis.server import Server as Redis
@@ -35,7 +36,7 @@ def measured(_: Mapping[str, Any], __: float) -> Iterator[dict[str, float]]:
 @pytest.fixture
 def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A project in which an adoption has come to its swap; return where its record is."""
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     path = records.path_of(tmp_path, "prod")
     records.write(path, RECORD)
     return path
@@ -55,14 +56,14 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     quiet: dict[str, Any] = {"require": None, "make": None, "select": None, "release_stale_lock": []}
     for name, result in quiet.items():
-        monkeypatch.setattr(engine, name, lambda *_, result=result: result)
+        monkeypatch.setattr(state if name == "release_stale_lock" else command, name, lambda *_, result=result: result)
     monkeypatch.setattr(Server, "attempt", lambda *_: None)
     monkeypatch.setattr(Redis, "info", lambda *_: {})
     monkeypatch.setattr(gap, "measured", measured)
     monkeypatch.setattr(swapping, "standing", lambda _: {})
     monkeypatch.setattr(swapping, "own", lambda _: {"postgres": None})
     monkeypatch.setattr(swapping, "refuse_moved_on", lambda *_: None)
-    does(engine, "up")
+    does(command, "up")
     does(swapping, "hold")
     does(swapping, "put_back", "")
     does(swapping, "exchange")
@@ -89,7 +90,7 @@ def test_an_adoption_that_was_interrupted_goes_on_and_is_adopted_once_all_is_pro
     assert step(path) == ADOPTED
 
 
-@pytest.mark.parametrize(("module", "name"), [(engine, "up"), (proof, "prove_redis")])
+@pytest.mark.parametrize(("module", "name"), [(command, "up"), (proof, "prove_redis")])
 def test_what_fails_in_the_swap_goes_back_and_says_what_it_was(
     path: Path, did: list[str], monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:
@@ -111,7 +112,7 @@ def test_an_interruption_leaves_the_swap_to_the_next_run(
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "up", interrupt)
+    monkeypatch.setattr(command, "up", interrupt)
     with pytest.raises(KeyboardInterrupt):
         adopt.adopt(WANTED, tell)
     assert did == []
@@ -168,7 +169,7 @@ def test_data_that_have_moved_on_stop_nothing(path: Path, did: list[str], monkey
 
 def test_the_old_containers_are_removed_only_once_it_is_adopted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swapping, "remove", lambda _: ["a"])
-    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(command, "require", lambda: None)
     with pytest.raises(RefusedError, match="swapping"):
         adopt.finish("prod")
     records.write(path, RECORD.at(ADOPTED))
@@ -180,7 +181,7 @@ def test_the_old_containers_are_removed_only_once_it_is_adopted(path: Path, monk
 
 @pytest.mark.usefixtures("did")
 def test_nothing_ends_that_was_not_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     with pytest.raises(UsageError):
         adopt.undo("prod", tell)
     with pytest.raises(UsageError):
@@ -190,8 +191,8 @@ def test_nothing_ends_that_was_not_begun(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_without_the_engine_nothing_is_begun_and_nobody_is_sent_to_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
-    monkeypatch.setattr(engine, "shutil", SimpleNamespace(which=lambda _: None))
+    monkeypatch.setattr(backend, "STATE", tmp_path)
+    monkeypatch.setattr(command, "shutil", SimpleNamespace(which=lambda _: None))
     with pytest.raises(UsageError) as caught:
         adopt.adopt(WANTED, tell)
     assert caught.value.hint.startswith("tools/prepare")

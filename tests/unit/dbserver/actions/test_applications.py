@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine, locks
+from dbserver import locks
 from dbserver.actions import applications
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
 from dbserver.cli import render_applications
 from dbserver.docker import passwords
+from dbserver.engine import command
 from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError
 from dbserver.postgres import sql
 from dbserver.postgres.server import Server
@@ -192,8 +193,8 @@ def outputs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert secrets
         return values
 
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "outputs", answer)
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(command, "outputs", answer)
     return values
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine, locks
+from dbserver import locks
 from dbserver.actions import backup
 from dbserver.backups import everything, evidence, making, proof
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
+from dbserver.engine import backend
 from dbserver.errors import DbServerError, NotRunningError
 from dbserver.postgres.server import Server
 from tests.unit.dbserver.actions.test_verbs import DECLARED
@@ -37,7 +38,7 @@ def kept(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def declared(kept: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     return replace(DECLARED, backup_directory=str(kept.directory))
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
-from dbserver import compose, contract, engine
+from dbserver import compose, contract
 from dbserver.actions import doctor as module
 from dbserver.actions.doctor import doctor
 from dbserver.docker import ports
 from dbserver.docker.images import Image
 from dbserver.docker.ports import Holder
+from dbserver.engine import backend
 from tests.unit.dbserver.diagnosis.seen import DECLARED
 from tests.unit.dbserver.docker.test_examination import PRINTED as PLACE
 from tests.unit.dbserver.postgres.test_examination import PRINTED as POSTGRES
@@ -33,7 +34,7 @@ SHOP: dict[str, Any] = {"databases": [{"name": "shop_db", "open": True, "limit":
 @pytest.fixture(autouse=True)
 def well(programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Programs:
     """Two servers that are well, as the programs print them, but for what is not declared of the containers."""
-    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(backend, "ROOT", tmp_path)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     image_found = Image("", IDENTITY, "17")
     services = [(DECLARED.plan(server), image_found) for server in contract.SERVERS]

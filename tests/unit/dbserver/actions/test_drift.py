@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine
 from dbserver.actions import drift
+from dbserver.engine import command
 from dbserver.results.archive import Archive
 from dbserver.results.status import ServerStatus, Status
 from tests.unit.dbserver.actions.test_verbs import DECLARED
@@ -23,8 +23,8 @@ def found(
         assert (stack, refresh) == ("unit", True)
         return text(*steps)
 
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "preview", preview)
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(command, "preview", preview)
     monkeypatch.setattr(drift, "status", lambda _: Status("unit", servers, archive=archive))
     return drift.drift(DECLARED)
 

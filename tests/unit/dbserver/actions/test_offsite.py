@@ -10,10 +10,10 @@ from typing import Any
 import pyrage
 import pytest
 
-from dbserver import engine
 from dbserver.actions import offsite
 from dbserver.backups.retention import Rules
 from dbserver.backups.store import Backup, Store
+from dbserver.engine import backend
 from dbserver.errors import DbServerError, UsageError
 from dbserver.offsite import record, setup, targets
 from dbserver.offsite.place import Place
@@ -28,7 +28,7 @@ SETUP = Setup("config: {}", "{}", "geheim")
 
 @pytest.fixture(autouse=True)
 def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "STATE", tmp_path / "state")
+    monkeypatch.setattr(backend, "STATE", tmp_path / "state")
     monkeypatch.setattr(setup, "read", lambda _: SETUP)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dbserver import engine, execute
+from dbserver import execute
 from dbserver.actions.shells import psql, redis_cli
+from dbserver.engine import command
 from dbserver.errors import DbServerError, Exit, NotRunningError, UsageError
 from tests.unit.dbserver.actions.test_verbs import DECLARED, POSTGRES, REDIS
 from tests.unit.dbserver.test_registry import ROW
@@ -25,14 +26,14 @@ def server(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
     programs.answer("container inspect", printed(inspected(POSTGRES), inspected(REDIS)))
     programs.answer("json_build_object('version'", json.dumps({"version": "17.5"}))
     programs.answer("FROM dbserver.application;", json.dumps([ROW]))
-    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(command, "require", lambda: None)
     url(monkeypatch, f"redis://shop:{PASSWORD}@db-server-redis:6379/1")
     return programs
 
 
 def url(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     known = {"applications": {"shop": {"REDIS_URL": address}}}
-    monkeypatch.setattr(engine, "outputs", lambda _, **__: known)
+    monkeypatch.setattr(command, "outputs", lambda _, **__: known)
 
 
 def last(programs: Programs) -> Call:
@@ -76,7 +77,7 @@ def test_in_an_open_redis_an_application_comes_in_as_everybody(
     server: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answer("ACL LIST", "user default on nopass sanitize-payload ~* &* +@all\n")
-    monkeypatch.setattr(engine, "require", lambda: pytest.fail("it needs no engine"))
+    monkeypatch.setattr(command, "require", lambda: pytest.fail("it needs no engine"))
     redis_cli(DECLARED, "shop", [], terminal=False)
     assert last(server).argv == ("docker", "exec", "-i", REDIS, "redis-cli", "-n", "1", "-e")
     assert "REDISCLI_AUTH" not in last(server).options["env"]

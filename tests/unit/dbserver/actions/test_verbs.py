@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine, locks, updating
+from dbserver import locks, updating
 from dbserver.actions.start import start, start_one, unchanged
 from dbserver.actions.stop import stop
 from dbserver.applied import looking
 from dbserver.declared import Declared
 from dbserver.docker import containers, host
 from dbserver.docker.host import Directory, Identity
+from dbserver.engine import command, state
 from dbserver.errors import DbServerError, LockedError, NotRunningError, RefusedError
 from dbserver.redis.server import Server as Redis
 from tests.unit.fakes import (
@@ -46,12 +47,12 @@ def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record what the engine is told."""
     told: list[str] = []
     monkeypatch.setattr(host, "missing_files", lambda *_: [])
-    monkeypatch.setattr(engine, "require", lambda: told.append("require"))
-    monkeypatch.setattr(engine, "make", lambda stack: told.append(f"make {stack}"))
-    monkeypatch.setattr(engine, "select", lambda stack: told.append(f"select {stack}"))
-    monkeypatch.setattr(engine, "release_stale_lock", lambda _: [4711])
+    monkeypatch.setattr(command, "require", lambda: told.append("require"))
+    monkeypatch.setattr(command, "make", lambda stack: told.append(f"make {stack}"))
+    monkeypatch.setattr(command, "select", lambda stack: told.append(f"select {stack}"))
+    monkeypatch.setattr(state, "release_stale_lock", lambda _: [4711])
     monkeypatch.setattr(
-        engine,
+        command,
         "up",
         lambda stack, _, *, disconnect, checkpoint, new, take_over: told.append(
             f"up {stack}"
@@ -114,8 +115,8 @@ def test_one_server_is_started_by_its_container_alone(one: Programs) -> None:
 
 
 def test_one_that_is_paused_is_resumed_and_one_that_runs_is_left_alone(one: Programs) -> None:
-    for state in ("paused", "running"):
-        mine = inspected(REDIS, Status=state)
+    for found in ("paused", "running"):
+        mine = inspected(REDIS, Status=found)
         mine["Config"]["Labels"]["com.database.stack"] = "unit"
         one.answer("container inspect", printed(inspected(POSTGRES), mine))
         start_one(DECLARED, "redis")
@@ -222,7 +223,7 @@ def test_a_container_that_compose_made_anew_as_declared_is_kept(
         updates.append("accept")
         return ["redis"]
 
-    monkeypatch.setattr(engine, "accept", accept)
+    monkeypatch.setattr(state, "accept", accept)
     answering(programs, of_compose("postgres"), of_compose("redis"))
     told: list[str] = []
     start(DECLARED, told.append)
@@ -234,8 +235,8 @@ def test_a_container_that_compose_made_anew_as_declared_is_kept(
 def test_a_container_that_the_state_does_not_know_is_kept_where_it_is_as_declared(
     programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "knows", lambda _, identity: identity != "r")
-    monkeypatch.setattr(engine, "accept", lambda _, ids: list(ids))
+    monkeypatch.setattr(state, "knows", lambda _, identity: identity != "r")
+    monkeypatch.setattr(state, "accept", lambda _, ids: list(ids))
     answering(programs, as_planned(DECLARED.plan("postgres")), {**as_planned(DECLARED.plan("redis")), "Id": "r"})
     told: list[str] = []
     start(DECLARED, told.append)
@@ -255,7 +256,7 @@ def test_a_container_that_the_state_does_not_know_is_kept_where_it_is_as_declare
 def test_any_other_container_is_left_to_the_update(
     programs: Programs, updates: list[str], monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(engine, "accept", lambda *_: pytest.fail("the state was changed"))
+    monkeypatch.setattr(state, "accept", lambda *_: pytest.fail("the state was changed"))
     answering(programs, entry, inspected(REDIS))
     with suppress(RefusedError):  # another stack's, whose update the program refuses, and whose state is not told
         start(DECLARED, lambda _: None)
@@ -445,7 +446,7 @@ def test_an_update_that_fails_leaves_no_record_of_the_one_before(
     def fail(*_: Any, **__: Any) -> None:
         raise DbServerError("killed half-way")
 
-    monkeypatch.setattr(engine, "up", fail)
+    monkeypatch.setattr(command, "up", fail)
     with pytest.raises(DbServerError):
         start(DECLARED, print)
     assert unchanged(DECLARED, print) is None

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dbserver import engine
 from dbserver.actions import whole
+from dbserver.engine import command
 from dbserver.errors import LockedError, UsageError
 from tests.unit.dbserver.actions.test_verbs import DECLARED
 from tests.unit.dbserver.archive.test_recovering import ARCHIVE
@@ -22,7 +22,7 @@ def test_nobody_backs_up_or_restores_meanwhile() -> None:
 
 
 def test_there_is_nothing_to_undo_without_a_kept_directory(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(command, "require", lambda: None)
     programs.answer("image inspect", '[{"Id": "sha256:1", "Config": {"Env": ["PG_MAJOR=17"]}}]')
     programs.answer("docker run", "data 17\nkept postgres.16-1\n")
     with pytest.raises(UsageError, match="no directory of a restore is kept"):

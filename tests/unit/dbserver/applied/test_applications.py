@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine
 from dbserver.applied.applications import applied, named
+from dbserver.engine import state
 from dbserver.errors import DbServerError
 
 SHOP = {"name": "shop", "database": "shop_data", "role": "shop_user"}
@@ -46,5 +46,5 @@ def test_a_state_that_is_not_there_has_none(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_the_engine_is_asked_for_a_state_of_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
-    monkeypatch.setattr(engine, "exported", lambda _: json.dumps({"deployment": {"resources": RESOURCES}}))
+    monkeypatch.setattr(state, "exported", lambda _: json.dumps({"deployment": {"resources": RESOURCES}}))
     assert applied("unit") == KNOWN

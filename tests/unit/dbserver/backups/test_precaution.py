@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from dbserver import engine, locks
+from dbserver import locks
 from dbserver.backups import archive, evidence, making, precaution, proof, redis_making
 from dbserver.backups.making import Wanted
 from dbserver.backups.precaution import Precaution
 from dbserver.backups.store import Backup, Store
+from dbserver.engine import backend
 from dbserver.errors import DbServerError, RefusedError
 from dbserver.execute import Finished
 from dbserver.postgres.server import Server
@@ -26,7 +27,7 @@ REDIS_SAYS = "# Server\r\nredis_version:8.0.2\r\n"
 @pytest.fixture
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) -> Precaution:
     """A server that knows two applications, and has the database of one of them."""
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     monkeypatch.setattr(making, "make", lambda _, kept, wanted: made(kept, wanted))
     monkeypatch.setattr(redis_making, "make", lambda _, kept, __: add(kept, "server.redis", datetime.now(UTC)))
     monkeypatch.setattr(redis_making, "structure", lambda *_: [])

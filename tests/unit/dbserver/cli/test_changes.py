@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dbserver import declared, engine
+from dbserver import declared
 from dbserver.actions import drift
 from dbserver.docker import containers
+from dbserver.engine import command
 from dbserver.results.preview import Difference, Drift
 from tests.unit.dbserver.cli.test_operations import Output, Run, answering
 from tests.unit.dbserver.preview.expected import DIRECTORY, REFUSED
@@ -154,7 +155,7 @@ def test_what_no_server_told_is_said(run: Run, capsys: Output, tmp_path: Path) -
 
 
 def test_a_preview_without_the_daemon_is_3(run: Run, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "require", lambda: None)
+    monkeypatch.setattr(command, "require", lambda: None)
     assert run("preview") == 3
     assert "the Docker daemon does not answer" in capsys.readouterr().err
 
@@ -169,8 +170,8 @@ def test_a_preview_asks_the_engine_and_is_judged(
         asked.append((stack, refresh))
         return text(GONE[0])
 
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "preview", shown)
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(command, "preview", shown)
     monkeypatch.setattr(containers, "inspect", lambda _: {})
     assert run("preview", *([] if refresh else ["--no-refresh"])) == 5
     assert run("preview", "--no-refresh", "--allow", "application-removed:shop=moved") == 0

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import engine, streams
+from dbserver import streams
 from dbserver.archive import looking
 from dbserver.archive.contents import Base, Line, Segment
+from dbserver.engine import backend
 from dbserver.errors import CommandError
 from dbserver.execute import Finished
 from dbserver.offsite import archiving
@@ -61,7 +62,7 @@ def packing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Packing:
     monkeypatch.setattr(streams, "drawn", found.drawn)
     monkeypatch.setattr(archiving, "CHUNK_BYTES", 10)
     monkeypatch.setattr(looking, "beside", lambda _declared, _script, names: names)
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
     return found
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbserver import engine
 from dbserver.backups import manifest as manifests
 from dbserver.backups import proof
 from dbserver.backups.manifest import Part
 from dbserver.backups.store import Backup, Store
+from dbserver.engine import backend
 from dbserver.errors import DbServerError, UsageError
 from dbserver.offsite import copies, copying, fetching
 from dbserver.offsite.copying import Depot, cut, item
@@ -25,7 +25,7 @@ CHUNK = 10
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(copying, "CHUNK_BYTES", CHUNK)
-    monkeypatch.setattr(engine, "STATE", tmp_path / "state")
+    monkeypatch.setattr(backend, "STATE", tmp_path / "state")
 
 
 @pytest.fixture

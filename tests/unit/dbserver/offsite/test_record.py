@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import engine
+from dbserver.engine import backend
 from dbserver.offsite import record
 from dbserver.results.copies import OffsiteRun
 
@@ -15,7 +15,7 @@ URL = "file:///copies"
 
 @pytest.fixture(autouse=True)
 def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(backend, "STATE", tmp_path)
 
 
 def run(hours_ago: int, *failed: str) -> OffsiteRun:

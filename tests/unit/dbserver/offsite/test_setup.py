@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbserver import engine
+from dbserver.engine import command, state
 from dbserver.errors import DbServerError, RefusedError, UsageError
 from dbserver.offsite import setup
 from dbserver.offsite.setup import Setup
@@ -37,8 +37,8 @@ def test_anything_else_is_no_setup(content: bytes) -> None:
 
 
 def test_the_passphrase_is_the_one_in_use(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
-    monkeypatch.setattr(engine, "require", lambda: None)
-    monkeypatch.setattr(engine, "exported", lambda _: "{}")
+    monkeypatch.setattr(command, "require", lambda: None)
+    monkeypatch.setattr(state, "exported", lambda _: "{}")
     (project / "Pulumi.unit.yaml").write_text("config: {}\n")
     assert setup.read("unit") == Setup("config: {}\n", "{}", "made here")
     monkeypatch.setenv(setup.PASSPHRASE, "")

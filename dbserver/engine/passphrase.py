@@ -4,12 +4,12 @@ import os
 
 from dbserver import inherited
 from dbserver.declared import ROOT
+from dbserver.engine.backend import STATE
 from dbserver.errors import DbServerError, UsageError, not_writable
 
 VARIABLE, FILE_VARIABLE = inherited.PASSPHRASE
 WRONG = "incorrect passphrase"
 MISSING = ("passphrase must be set with", f"unable to read {FILE_VARIABLE}")
-STATE = ROOT / ".state"
 
 
 def error(said: str) -> DbServerError | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dbserver import committed
+from dbserver.engine import committed
 
 TEXT = "# ours\nconfig:\n  db-server:standIns: true\n  db-server:postgres: {port: 5432}\n"
 WRITTEN = '# ours\nconfig:\n  db-server:standIns: "true"\n  db-server:postgres:\n    port: 5432\nencryptionsalt: v1:x\n'
