@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from dbserver import execute
-from dbserver.execute import Finished
+from dbserver.execute import NO_ANSWER, Finished
 
-NO_ANSWER = 124
 # docker's client hands the end of its input on, if it is given the time.
 HANDING_ON_SECONDS = 0.5
 

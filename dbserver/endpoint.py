@@ -6,11 +6,11 @@ make the servers on another machine than the one that was looked at, so it is to
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from dbserver import json_file
 
 SOCKET = "unix:///var/run/docker.sock"
 
@@ -29,7 +29,7 @@ def context(environment: Mapping[str, str] = os.environ) -> str:
     """Return the name of the context that decides; empty where none does."""
     if environment.get("DOCKER_HOST"):
         return ""
-    known = _read(_directory(environment) / "config.json")
+    known = json_file.read(_directory(environment) / "config.json")
     name = environment.get("DOCKER_CONTEXT") or str(known.get("currentContext") or "")
     return "" if name == "default" else name
 
@@ -48,7 +48,7 @@ def _of_context(environment: Mapping[str, str]) -> str:
     name = context(environment)
     if not name:
         return ""
-    known = _read(_directory(environment) / "contexts" / "meta" / _folder(name) / "meta.json")
+    known = json_file.read(_directory(environment) / "contexts" / "meta" / _folder(name) / "meta.json")
     return str(((known.get("Endpoints") or {}).get("docker") or {}).get("Host") or "")
 
 
@@ -58,12 +58,3 @@ def _directory(environment: Mapping[str, str]) -> Path:
 
 def _folder(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return what a file of Docker's says; nothing where there is none, or Docker could not read it either."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

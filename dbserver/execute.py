@@ -21,6 +21,8 @@ from dbserver import inherited
 from dbserver.errors import CommandError
 
 MASK = "***"
+# Exit statuses as a shell gives them: for a program that is not there, and as `timeout` does for no answer in time.
+NOT_FOUND, NO_ANSWER = 127, 124
 # As bytes: read as text, a carriage return in what an application has a server say would begin a line of its own.
 LINES: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 PIPE, NOWHERE = subprocess.PIPE, subprocess.DEVNULL
@@ -86,7 +88,7 @@ def run(
     except OSError as fault:
         raise _notstarted(argv[0], fault) from None
     except subprocess.TimeoutExpired:
-        raise CommandError(_shown(argv, secrets), 124, f"no answer within {timeout:g} s") from None
+        raise CommandError(_shown(argv, secrets), NO_ANSWER, f"no answer within {timeout:g} s") from None
     stdout, stderr = (masked(said.decode(errors="replace"), secrets) for said in (done.stdout, done.stderr))
     finished = Finished(done.returncode, stdout, stderr)
     if check and not finished.succeeded:
@@ -236,9 +238,9 @@ def started(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **stre
 
 
 def _notstarted(program: str, fault: OSError) -> CommandError:
-    """Return the error with the status that a shell gives: 127 for a program that is not there, else 126."""
+    """Return the error with the status that a shell gives."""
     if isinstance(fault, FileNotFoundError):
-        return CommandError(program, 127, f"{fault.filename or program} not found")
+        return CommandError(program, NOT_FOUND, f"{fault.filename or program} not found")
     return CommandError(program, 126, fault.strerror or "cannot be started")
 
 

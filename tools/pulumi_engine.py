@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbserver import execute
+from dbserver import execute, json_file
 from dbserver.errors import CommandError
 from tools import download, go_build
 from tools.machine import ROOT, Machine, Missing
@@ -86,7 +86,7 @@ def version_of(program: Path, cache: Path, ask: Callable[[Path], str] | None = N
     real = program.resolve()
     stat, store = real.stat(), cache / "versions.json"
     key = f"{real} {stat.st_size} {stat.st_mtime_ns}"
-    known = _stored(store)
+    known = json_file.read(store)
     if key in known:
         return str(known[key])
     version = (ask or _ask)(program)
@@ -132,14 +132,6 @@ def prefer(engine: Engine, machine: Machine) -> None:
         PREFER_CACHED.touch()
     elif not wanted:
         PREFER_CACHED.unlink(missing_ok=True)
-
-
-def _stored(store: Path) -> dict[str, object]:
-    try:
-        known = json.loads(store.read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _ask(program: Path) -> str:

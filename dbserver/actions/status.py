@@ -19,7 +19,7 @@ from dbserver.docker.images import Local
 from dbserver.docker.usage import Usage
 from dbserver.engine import backend
 from dbserver.errors import CommandError, DbServerError
-from dbserver.execute import Finished
+from dbserver.execute import NO_ANSWER, Finished
 from dbserver.offsite import record
 from dbserver.plan import differences
 from dbserver.postgres import usage as postgres
@@ -205,7 +205,7 @@ def _said(declared: Declared, server: str, questions: Mapping[str, str], asked: 
 
 def _reason(said: Finished) -> str:
     """Return the first line that tells why: each of several questions fails with the same words."""
-    if said.status == daemon.NO_ANSWER:
+    if said.status == NO_ANSWER:
         return f"no answer within {usage.ANSWER_SECONDS} s"
     lines = cleaning.lines(said.stderr.strip())
     return lines[0] if lines else f"exit status {said.status}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dbserver import execute
+from dbserver import execute, json_file
 from dbserver.backups import schedule
 from dbserver.engine import backend
 from dbserver.errors import CommandError, DbServerError, UsageError
@@ -20,7 +20,7 @@ SECONDS = 30
 
 def read(stack: str, now: datetime) -> Schedule:
     """Return the schedule of a stack with its next and its last run; an empty one where there is none."""
-    known, last = _load(_file(stack)), _load(_last(stack))
+    known, last = json_file.read(_file(stack)), json_file.read(_last(stack))
     run = Run(**{**last, "failed": tuple(last["failed"])}) if last else None
     if not known:
         return Schedule(stack, last=run)
@@ -54,7 +54,7 @@ def install(stack: str, five: str, tell: str, script: str, now: datetime) -> Non
 
 def remove(stack: str) -> None:
     """Take the schedule away from systemd or cron; what the last run said stays."""
-    known = _load(_file(stack))
+    known = json_file.read(_file(stack))
     if known.get("mechanism") == SYSTEMD:
         _systemctl("disable", "--now", f"{_unit(stack)}.timer")
         for ending in ("timer", "service"):
@@ -129,11 +129,3 @@ def _store(path: Path, content: dict[str, Any]) -> None:
     new.touch(0o600)
     new.write_text(json.dumps(content, indent=1) + "\n")
     new.replace(path)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

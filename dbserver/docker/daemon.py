@@ -1,6 +1,5 @@
 """The Docker daemon itself: whether it can be used, what is in the way, and whom it lets in."""
 
-import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +7,11 @@ from typing import Any
 
 from dbserver import cleaning, execute
 from dbserver.errors import CommandError, NotRunningError
+from dbserver.execute import NO_ANSWER, NOT_FOUND
 
 # A question that is answered at once has so long; then the daemon's version is asked, for which even a busy one needs
 # little; only if that comes is the question asked again, with patience. Both together are what one that hangs costs.
 AT_ONCE_SECONDS, ANSWER_SECONDS, PATIENT_SECONDS = 0.3, 1.2, 30
-NOT_FOUND, NO_ANSWER = 127, 124
 # The first that drops what a neighbour sends to a port published on 127.0.0.1, or to its container (moby#49325).
 KEEPING_NEIGHBOURS_OUT = 28
 
@@ -56,25 +55,31 @@ class Questions:
 
     def __init__(self) -> None:
         self._asked: list[Any] = []
+        self._given_up: list[Any] = []
         self._hopeless = False
 
     def ask(self, argv: Sequence[str], question: str, seconds: float) -> execute.Finished:
         """Return the answer, as a timeout where none came. Raises CommandError where the program is missing."""
         program = execute.started(argv, stdin=execute.PIPE, stdout=execute.PIPE, stderr=execute.PIPE)
         self._asked.append(program)
-        patience = threading.Timer(0 if self._hopeless else seconds, program.kill)
+        patience = threading.Timer(0 if self._hopeless else seconds, self._end, [program])
         patience.start()
         try:
             said, complaint = program.communicate(question.encode())
         finally:
             patience.cancel()
-        status = NO_ANSWER if program.returncode == -signal.SIGKILL else program.returncode
+        status = NO_ANSWER if program in self._given_up else program.returncode
         return execute.Finished(status, said.decode(errors="replace"), complaint.decode(errors="replace"))
 
     def give_up(self) -> None:
         """End them all, and those that are still to come."""
         self._hopeless = True
         for program in self._asked:
+            self._end(program)
+
+    def _end(self, program: Any) -> None:
+        if program.poll() is None:
+            self._given_up.append(program)
             program.kill()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dbserver import json_file
 from dbserver.docker import host
 from dbserver.engine import backend, command, copies
 from dbserver.errors import LockedError
@@ -129,19 +130,11 @@ def dead_updates(stack: str) -> list[int]:
 
 
 def _locks(stack: str) -> list[Mapping[str, Any]]:
-    return [_lock(path) for path in backend.lock_directory(stack).glob("*.json")] if backend.is_local() else []
+    return [json_file.read(path) for path in backend.lock_directory(stack).glob("*.json")] if backend.is_local() else []
 
 
 def _stale(lock: Mapping[str, Any]) -> bool:
     return lock.get("hostname") == socket.gethostname() and not _alive(lock)
-
-
-def _lock(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _alive(lock: Mapping[str, Any]) -> bool:
