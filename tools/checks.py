@@ -58,7 +58,7 @@ def tiers(arguments: Sequence[str]) -> list[Tier]:
         Tier("format", ("ruff", "format", "--check", "."), 10),
         Tier("lint", ("python", "-P", "-m", "tools.lint"), 10),
         Tier("types", ("mypy", "."), 40),
-        Tier("unit", (*PYTEST, "tests/unit", "-n", "2"), 60),
+        Tier("unit", (*PYTEST, "tests/unit", "-n", "2", "--timeout", "60"), 60),
         Tier(
             "servers", (*PYTEST, "tests/integration/servers", "tests/faults", "-n", "3", *real), 3600 if full else 240
         ),

@@ -1,5 +1,6 @@
 """The Docker daemon itself: whether it can be used, what is in the way, and whom it lets in."""
 
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ class Questions:
             said, complaint = program.communicate(question.encode())
         finally:
             patience.cancel()
-        status = NO_ANSWER if program in self._given_up else program.returncode
+        given_up = program.returncode == -signal.SIGKILL and program in self._given_up
+        status = NO_ANSWER if given_up else program.returncode
         return execute.Finished(status, said.decode(errors="replace"), complaint.decode(errors="replace"))
 
     def give_up(self) -> None:
@@ -78,9 +80,8 @@ class Questions:
             self._end(program)
 
     def _end(self, program: Any) -> None:
-        if program.poll() is None:
-            self._given_up.append(program)
-            program.kill()
+        self._given_up.append(program)
+        program.kill()
 
 
 def letting_neighbours_in(version: str) -> str:
