@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench import commands
-from bench.compose import Servers
+from bench.compose import Compose
 from bench.ours import PREVIEW, UP, Ours
 from dbserver import contract
 from tests.support.ports import free_port
@@ -26,9 +26,9 @@ for name, arguments in json.loads(Path("containers.json").read_text()).items():
 
 
 @contextmanager
-def bare(ours: Ours, servers: Servers) -> Iterator["Bare"]:
+def bare(ours: Ours, compose: Compose) -> Iterator["Bare"]:
     """Start the program once, unrecorded; remove it at the end."""
-    made = Bare(ours, servers)
+    made = Bare(ours, compose)
     try:
         made.begin()
         yield made
@@ -39,22 +39,23 @@ def bare(ours: Ours, servers: Servers) -> Iterator["Bare"]:
 class Bare:
     """The program in a directory of its own; the same engine, plugin and Python packages as ours."""
 
-    def __init__(self, ours: Ours, servers: Servers) -> None:
-        self.directory = servers.directory.with_name("bare")
+    def __init__(self, ours: Ours, compose: Compose) -> None:
+        self.directory = compose.servers.directory.with_name("bare")
         self.environment = ours.environment
         self.names = [f"{ours.stack.name}-bare-{server}" for server in contract.SERVERS]
         (self.directory / ".state").mkdir(parents=True)
         (self.directory / ".venv").symlink_to(ROOT / ".venv")
         (self.directory / "Pulumi.yaml").write_text(PROJECT)
         (self.directory / "__main__.py").write_text(PROGRAM)
-        containers = {s: self._container(n, servers, s) for s, n in zip(contract.SERVERS, self.names, strict=True)}
+        containers = {s: self._container(n, compose, s) for s, n in zip(contract.SERVERS, self.names, strict=True)}
         (self.directory / "containers.json").write_text(json.dumps(containers))
 
-    def _container(self, name: str, servers: Servers, server: str) -> dict[str, Any]:
+    def _container(self, name: str, compose: Compose, server: str) -> dict[str, Any]:
         source = self.directory / "data" / server
         source.mkdir(parents=True)
         return {
-            "name": name, "image": servers.images[server], "restart": "always", "must_run": False, "wait": False,
+            "name": name, "image": compose.content["services"][server]["image"],
+            "restart": "always", "must_run": False, "wait": False,
             "network_mode": "bridge", "envs": ["POSTGRES_PASSWORD=bare"] if server == contract.POSTGRES else [],
             "ports": [{"internal": contract.INNER_PORT[server], "external": free_port(), "ip": "127.0.0.1"}],
             "mounts": [{"type": "bind", "source": str(source), "target": contract.INNER_DATA[server]}],

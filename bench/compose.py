@@ -1,4 +1,4 @@
-"""The same two servers as a compose file: images, limits, ports, health checks, directories and settings."""
+"""The same two servers as compose starts them: the file that our stack has rendered, under names of its own."""
 
 import os
 from collections.abc import Mapping
@@ -11,87 +11,73 @@ import yaml
 
 from bench import commands
 from dbserver import contract
+from dbserver.compose import NETWORK
 from dbserver.postgres import commands as postgres
 from dbserver.readiness import wait_until
 from dbserver.redis import commands as redis
 
-SHARED_MEMORY = "1g"
-
 
 @dataclass(frozen=True)
 class Servers:
-    """What the compose file needs to know. `prefix` begins every name that the daemon gets to see."""
+    """Names of the servers' own: `prefix` begins every one that the daemon gets to see, `directory` holds all.
+
+    `like` is the directory of the stack that is compared.
+    """
 
     prefix: str
+    like: Path
     directory: Path
-    images: Mapping[str, str]
     ports: Mapping[str, int]
-    memory: Mapping[str, str]
 
     def container(self, server: str) -> str:
         """Return the name of a server's container."""
         return f"{self.prefix}-{server}"
 
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.directory / "data"
 
-def document(servers: Servers) -> dict[str, Any]:
-    """Return the compose file's content."""
-    own: dict[str, dict[str, Any]] = {
-        contract.POSTGRES: {
-            "command": ["postgres", "-c", f"config_file={contract.INNER_CONFIG['postgres']}/postgresql.conf"],
-            "environment": {
-                "PGDATA": contract.INNER_DATA[contract.POSTGRES],
-                "POSTGRES_USER": contract.DEFAULT_ADMIN,
-                "POSTGRES_DB": contract.DEFAULT_ADMIN,
-                "POSTGRES_PASSWORD_FILE": "/proc/sys/kernel/random/uuid",
-                "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --data-checksums --auth-host=scram-sha-256",
-            },
-            "healthcheck": _health(postgres.health_check(contract.DEFAULT_ADMIN)),
-        },
-        contract.REDIS: {
-            "command": ["redis-server", f"{contract.INNER_CONFIG['redis']}/redis.conf"],
-            "healthcheck": _health(redis.health_check()),
-        },
-    }
+
+def document(rendered: Mapping[str, Any], servers: Servers) -> dict[str, Any]:
+    """Return the content of the compose file, from the one that our stack has rendered."""
     return {
         "name": servers.prefix,
-        "services": {server: {**_common(servers, server), **own[server]} for server in contract.SERVERS},
-        "networks": {"shared": {"name": f"{servers.prefix}-network"}},
+        "services": {server: _own(servers, server, service) for server, service in rendered["services"].items()},
+        "networks": {NETWORK: {"name": f"{servers.prefix}-network"}},
     }
 
 
-def _health(test: list[str]) -> dict[str, Any]:
-    # Compose puts variables in: the shell's own `$` is written twice.
-    words = [word.replace("$", "$$") for word in test]
-    return {"test": words, "interval": "5s", "timeout": "5s", "retries": 5, "start_period": "1m0s"}
-
-
-def _common(servers: Servers, server: str) -> dict[str, Any]:
-    data = contract.data_directory(str(servers.directory / "data"), server)
-    config = contract.config_directory(str(servers.directory / "data"), server)
+def _own(servers: Servers, server: str, service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service without the labels by which our verbs know its container, at its own port and directories."""
+    ours, theirs = str(servers.like), str(servers.directory)
     return {
-        "image": servers.images[server],
+        **{key: value for key, value in service.items() if key != "labels"},
         "container_name": servers.container(server),
-        "restart": "always",
         "ports": [f"127.0.0.1:{servers.ports[server]}:{contract.INNER_PORT[server]}"],
-        "volumes": [f"{data}:{contract.INNER_DATA[server]}", f"{config}:{contract.INNER_CONFIG[server]}:ro"],
-        "mem_limit": servers.memory[server],
-        "memswap_limit": servers.memory[server],
-        "shm_size": SHARED_MEMORY,
-        "stop_grace_period": f"{contract.STOP_SECONDS}s",
-        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
-        "networks": {"shared": {"aliases": [server]}},
+        "volumes": [{**each, "source": each["source"].replace(ours, theirs)} for each in service["volumes"]],
     }
 
 
 class Compose:
     """`docker compose` on a file of its own."""
 
-    def __init__(self, servers: Servers, docker_config: Path | None) -> None:
+    def __init__(self, rendered: Path, servers: Servers, docker_config: Path | None) -> None:
         self.servers = servers
         self.environment = {**os.environ, **({"DOCKER_CONFIG": str(docker_config)} if docker_config else {})}
         servers.directory.mkdir(parents=True)
-        self.file = servers.directory / "docker-compose.yml"
-        self.file.write_text(yaml.safe_dump(document(servers), sort_keys=False))
+        self.file = servers.directory / contract.COMPOSE_FILE
+        self.content = document(yaml.safe_load(rendered.read_text()), servers)
+        self.file.write_text(yaml.safe_dump(self.content, sort_keys=False))
+
+    def make_directories(self) -> None:
+        """Make what the file mounts and is not there; its owners are as ours."""
+        for service in self.content["services"].values():
+            for directory in (Path(each["source"]) for each in service["volumes"]):
+                like = (self.servers.like / directory.relative_to(self.servers.directory)).stat()
+                directory.mkdir(parents=True, exist_ok=True)
+                os.chown(directory, like.st_uid, like.st_gid)
+                directory.chmod(like.st_mode & 0o777)
 
     def argv(self, *arguments: str) -> list[str]:
         """Return the command."""

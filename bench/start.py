@@ -15,7 +15,6 @@ from bench.compose import Compose, Servers, wait_until_both_answer
 from bench.figures import Comparison, Table, comparison_table
 from bench.ours import Ours, say
 from dbserver import contract
-from dbserver.docker import images
 from tests.support.ports import free_port
 from tests.support.stack import Stack
 from tools import compose, machine
@@ -43,24 +42,22 @@ class Theirs:
         here = machine.here()
         self.servers = Servers(
             prefix=f"{stack.name}-compose",
+            like=stack.directory,
             directory=stack.directory / "compose",
-            images={s: images.resolve(contract.DEFAULT_IMAGE[s], stand_ins=True).name for s in contract.SERVERS},
             ports={server: free_port() for server in contract.SERVERS},
-            memory={server: stack.config[server]["memory"] for server in contract.SERVERS},
         )
         self.containers = {server: self.servers.container(server) for server in contract.SERVERS}
-        self.compose = Compose(self.servers, compose.configuration(Steps(sys.stderr, here.cache / "logs"), here))
+        configuration = compose.configuration(Steps(sys.stderr, here.cache / "logs"), here)
+        self.compose = Compose(stack.project / contract.COMPOSE_FILE, self.servers, configuration)
         self.settings = self.servers.directory / "settings"
         shutil.copytree(stack.data / "config", self.settings)
 
     def forget(self) -> None:
         """Remove containers, network and data; put the settings files in place."""
         self.compose.down()
-        data = self.servers.directory / "data"
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(self.settings, data / "config")
-        for server in contract.SERVERS:
-            Path(contract.data_directory(str(data), server)).mkdir()
+        shutil.rmtree(self.servers.data, ignore_errors=True)
+        shutil.copytree(self.settings, self.servers.data / "config")
+        self.compose.make_directories()
 
     def up_until_both_answer(self) -> float:
         """Return the seconds from `docker compose up -d` until both servers answer."""
@@ -83,7 +80,7 @@ def measure(rounds: int) -> list[Table]:
     """Return fresh starts, starts with nothing to do, and where the latter's time goes."""
     with both() as (ours, theirs):
         fresh = _fresh(ours, theirs, rounds)
-        with bare(ours, theirs.servers) as alone:
+        with bare(ours, theirs.compose) as alone:
             nothing = _nothing_to_do(ours, theirs, alone, rounds)
         quick = _command_line(ours, rounds)
         say("where a `pulumi up` with nothing to do spends its time")

@@ -1,38 +1,47 @@
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from bench.compose import Servers, document
+from dbserver import compose
+from dbserver.docker.images import Image
+from dbserver.plan import Names, container_plan
 from tools.compose import apt_command, source_line
 
-SERVERS = Servers(
-    prefix="side",
-    directory=Path("/somewhere"),
-    images={"postgres": "stand-in/postgres:17", "redis": "redis:8"},
-    ports={"postgres": 5001, "redis": 5002},
-    memory={"postgres": "512m", "redis": "128m"},
-)
+NAMES = Names("/stack/data", "/stack/project/backups", "stack-network", "dbadmin", "stack")
+SERVERS = Servers("side", Path("/stack"), Path("/stack/compose"), {"postgres": 5001, "redis": 5002})
 
 
-def test_the_compose_file_names_everything_by_its_prefix_and_stays_on_the_loopback() -> None:
-    made = document(SERVERS)
-    assert made["name"] == "side"
-    assert made["networks"]["shared"]["name"] == "side-network"
-    assert [service["container_name"] for service in made["services"].values()] == ["side-postgres", "side-redis"]
-    assert made["services"]["postgres"]["ports"] == ["127.0.0.1:5001:5432"]
-    assert made["services"]["redis"]["mem_limit"] == "128m"
+def services() -> dict[str, Any]:
+    """Return the services of the compared file, made of the one that a stack has rendered."""
+    plans = [container_plan(name, NAMES, f"stack-{name}", f"{name}:1", 1, 2**27) for name in ("postgres", "redis")]
+    rendered = yaml.safe_load(compose.render("stack", [(plan, Image(plan.image, "sha256:1", "1")) for plan in plans]))
+    made = document(rendered, SERVERS)
+    assert (made["name"], made["networks"]) == ("side", {"shared": {"name": "side-network"}})
+    assert "labels" in rendered["services"]["postgres"]
+    return dict(made["services"])
 
 
-def test_the_compose_file_asks_for_health_every_five_seconds_with_the_shell_s_own_dollar_signs() -> None:
-    checks = {name: service["healthcheck"] for name, service in document(SERVERS)["services"].items()}
-    assert {check["interval"] for check in checks.values()} == {"5s"}
-    assert checks["postgres"]["test"] == ["CMD", "pg_isready", "-U", "dbadmin", "-d", "postgres"]
-    assert checks["redis"]["test"] == ["CMD-SHELL", '[ "$$(redis-cli ping 2>&1)" = PONG ]']
+def test_the_compared_file_names_everything_by_its_prefix_and_stays_on_the_loopback() -> None:
+    made = services()
+    assert [service["container_name"] for service in made.values()] == ["side-postgres", "side-redis"]
+    assert [service["ports"] for service in made.values()] == [["127.0.0.1:5001:5432"], ["127.0.0.1:5002:6379"]]
 
 
-def test_the_compose_file_mounts_data_and_settings_where_the_stack_does() -> None:
-    assert document(SERVERS)["services"]["redis"]["volumes"] == [
-        "/somewhere/data/redis:/data",
-        "/somewhere/data/config/redis:/usr/local/etc/redis:ro",
-    ]
+def test_the_compared_file_is_otherwise_the_rendered_one_without_the_labels_that_verbs_look_for() -> None:
+    redis = services()["redis"]
+    assert "labels" not in redis
+    assert (redis["mem_limit"], redis["image"], redis["healthcheck"]["interval"]) == ("128m", "redis:1", "5s")
+    assert redis["healthcheck"]["test"] == ["CMD-SHELL", '[ "$$(redis-cli ping 2>&1)" = PONG ]']
+
+
+def test_the_compared_servers_have_directories_of_their_own() -> None:
+    sources = [each["source"] for service in services().values() for each in service["volumes"]]
+    assert sources == [
+        "/stack/compose/data/postgres", "/stack/compose/data/config/postgres", "/stack/compose/project/backups",
+        "/stack/compose/data/run/postgres", "/stack/compose/data/redis", "/stack/compose/data/config/redis",
+    ]  # fmt: skip
 
 
 def test_apt_works_on_lists_sources_and_cache_of_its_own() -> None:
