@@ -119,7 +119,9 @@ VALUES = {
     "now": "extract(epoch FROM clock_timestamp())",
     "checkpoint": "(SELECT extract(epoch FROM checkpoint_time) FROM pg_control_checkpoint())",
     "standby": "pg_is_in_recovery()",
-    "read_only": "(SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only')",
+    # Of what this session begins with, pg_settings would tell its own.
+    "read_only": "(SELECT coalesce(bool_or(setting::bool), false) FROM pg_file_settings"
+    " WHERE applied AND name = 'default_transaction_read_only')",
     "max_connections": "current_setting('max_connections')::int",
     "reserved": "current_setting('superuser_reserved_connections')::int"
     " + coalesce(current_setting('reserved_connections', true)::int, 0)",

@@ -72,17 +72,23 @@ def state(role: str, settings: Sequence[str], files: Mapping[str, str]) -> str:
     where there is none, of these name -> path.
     """
     listed = ", ".join(literal(name.lower()) for name in settings)
-    overridden = f"lower(name) IN ({listed}) AND sourcefile LIKE '%postgresql.auto.conf'"
+    # Of what this session begins with, pg_settings tells its own: the files say what it is for others.
+    found = (
+        "(SELECT s.name, pending_restart AS pending, coalesce(f.sourcefile, s.sourcefile) AS file, CASE source"
+        " WHEN 'client' THEN coalesce(f.setting, boot_val) ELSE current_setting(s.name) END AS value FROM pg_settings s"
+        " LEFT JOIN pg_file_settings f ON source = 'client' AND f.applied AND lower(f.name) = lower(s.name)"
+        f" WHERE lower(s.name) IN ({listed})) found"
+    )
+    overridden = "file LIKE '%postgresql.auto.conf'"
     contents = ", ".join(f"{literal(name)}, {_content(path)}" for name, path in files.items())
     return (
         f"SELECT json_build_object('version', current_setting('server_version'),"
         f" 'verifier', (SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname ="
         f" {literal(role)}), 'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(role)}),"
-        f" 'overridden', (SELECT coalesce(json_agg(name), '[]') FROM pg_settings WHERE {overridden}),"
+        f" 'overridden', (SELECT coalesce(json_agg(name), '[]') FROM {found} WHERE {overridden}),"
         f" 'pending', EXISTS (SELECT FROM pg_settings WHERE pending_restart),"
         f" 'settings', (SELECT coalesce(json_object_agg(lower(name), json_build_object("
-        f"'value', current_setting(name), 'file', sourcefile, 'pending', pending_restart)), '{{}}')"
-        f" FROM pg_settings WHERE lower(name) IN ({listed})),"
+        f"'value', value, 'file', file, 'pending', pending)), '{{}}') FROM {found}),"
         f" 'files', json_build_object({contents}));\n"
     )
 

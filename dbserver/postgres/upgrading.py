@@ -52,9 +52,12 @@ def globals_of(text: str, admin: str) -> str:
 
 
 def take_name(incoming: str, name: str) -> str:
-    """Return the statements, run in template1, after which a restored database has its name; an empty one had it."""
+    """Return the statements, run in template1, after which a restored database has its name; an empty one had it.
+
+    In that one our own sessions wait, of a server that nobody else knows yet.
+    """
     return (
-        f"DROP DATABASE IF EXISTS {identifier(name)};\n"
+        f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE);\n"
         f"ALTER DATABASE {identifier(incoming)} RENAME TO {identifier(name)};\n"
     )
 

@@ -58,13 +58,13 @@ def test_stop_refresh_and_up_keep_the_containers_and_the_data(running: Stack) ->
 @pytest.mark.full
 def test_a_stopped_stack_whose_data_was_moved_serves_them_from_there(running: Stack) -> None:
     keep_something(running)
-    running.script("stop.sh").ok()
-    moved = running.directory / "moved"
-    running.data.rename(moved)
-    running.data = moved
-    running.configure(dataDirectory=str(moved))
-    running.start().ok()
-    assert_kept(running)
+    for place in (running.directory / "moved", running.data):
+        running.script("stop.sh").ok()
+        running.data.rename(place)
+        running.data = place
+        running.configure(dataDirectory=str(place))
+        running.start().ok()
+        assert_kept(running)
 
 
 @pytest.mark.full

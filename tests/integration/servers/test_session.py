@@ -7,6 +7,7 @@ import pytest
 
 from dbserver.conversation import Conversation
 from dbserver.errors import CommandError
+from dbserver.postgres.convergence import CONFIG_PATH, reload, state
 from dbserver.postgres.server import Server
 from dbserver.postgres.sql import identifier
 from tests.support.commands import run, until
@@ -41,6 +42,37 @@ def test_a_database_is_asked_whatever_it_is_called_and_held_by_nobody_afterwards
     assert server.in_each(NAMES, "1") == dict.fromkeys(NAMES, 1)
     held = server.query("SELECT count(*) FROM pg_stat_activity WHERE datname <> 'postgres'")
     assert held == "0"
+
+
+# What our sessions begin with, in another value.
+OTHERS = {
+    "statement_timeout": "7s",
+    "lock_timeout": "7s",
+    "idle_in_transaction_session_timeout": "7s",
+    "default_transaction_read_only": "on",
+    "search_path": "public",
+    "synchronous_commit": "off",
+}
+
+
+def test_what_is_declared_of_what_our_sessions_begin_with_is_seen_as_it_is_for_others(lent: Lent) -> None:
+    server, file = Server(lent.postgres, ADMIN), lent.data / "config" / "postgres" / "postgresql.conf"
+    kept = file.read_text()
+    before = state(server, OTHERS)
+    try:
+        file.write_text(kept + "".join(f"{name} = '{value}'\n" for name, value in OTHERS.items()))
+        reload(server, [])
+        declared = state(server, OTHERS)["settings"]
+        server.query("SET default_transaction_read_only = off; ALTER SYSTEM SET lock_timeout = '8s'")
+        overridden = state(server, OTHERS)
+        reload(server, ["lock_timeout"])
+    finally:
+        file.write_text(kept)
+        reload(server, [])
+    assert {name: each["value"] for name, each in declared.items()} == OTHERS
+    assert {each["file"] for each in declared.values()} == {CONFIG_PATH}
+    assert (overridden["overridden"], overridden["settings"]["lock_timeout"]["value"]) == (["lock_timeout"], "8s")
+    assert state(server, OTHERS) == before
 
 
 def test_a_script_leaves_nothing_to_the_next_one(lent: Lent) -> None:

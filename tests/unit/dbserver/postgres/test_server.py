@@ -70,7 +70,7 @@ def running(
     programs.answer("network inspect", NETWORK)
     programs.answer("rolpassword", json.dumps(before or found()), json.dumps(after or found()))
     programs.answer("context = 'postmaster'", "[]")
-    programs.answer("pg_file_settings", faults)
+    programs.answer("f.error", faults)
     programs.answer("pg_reload_conf", "t")
     programs.answer("REVOKE ALL ON DATABASE", "t")
     programs.answer("pg_conf_load_time", *times)
@@ -303,7 +303,7 @@ def test_a_setting_that_the_server_refuses_is_named_and_taken_back(programs: Pro
 
 def test_a_file_that_could_not_be_judged_is_taken_back_too(programs: Programs, written: Written) -> None:
     running(programs)
-    programs.answer("pg_file_settings", Failed("FATAL:  too many clients already", 2))
+    programs.answer("f.error", Failed("FATAL:  too many clients already", 2))
     with pytest.raises(DbServerError, match="too many clients"):
         apply()
     assert written == [WANTED_FILES, BEFORE]

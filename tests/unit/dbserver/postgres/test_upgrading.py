@@ -36,7 +36,7 @@ def test_only_the_first_such_line_is_left_out_not_one_in_a_comment() -> None:
 
 def test_a_restored_database_takes_the_place_of_the_empty_one() -> None:
     assert upgrading.take_name("upgrade_1", 'po"stgres') == (
-        'DROP DATABASE IF EXISTS "po""stgres";\nALTER DATABASE "upgrade_1" RENAME TO "po""stgres";\n'
+        'DROP DATABASE IF EXISTS "po""stgres" WITH (FORCE);\nALTER DATABASE "upgrade_1" RENAME TO "po""stgres";\n'
     )
 
 
