@@ -106,14 +106,15 @@ def stream(
     """Run a long program, hand over each line as it is printed, return the exit status.
 
     An interruption of this process waits for the program, which is in the
-    same process group and so was interrupted too.
+    same process group and so was interrupted too; it would wait in its turn
+    for somebody who reads what it still says.
     """
     with started(argv, env=env, cwd=cwd, **LINES) as process:
         try:
             for line in process.stdout or ():
                 on_line(_text(line))
         except KeyboardInterrupt:
-            process.wait()
+            process.communicate()
             raise
     return process.returncode
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbserver import cleaning
 from dbserver.diagnosis.cause import FAULT, LOCKED, PSQL, SET, START, WARNING, Cause, Seen, in_double_quotes, of
+from dbserver.diagnosis.container_causes import looping
 from dbserver.diagnosis.facts import Facts, Postgres, Server, Session
 from dbserver.diagnosis.postgres_causes import application_of, inside
 from dbserver.postgres.sql import identifier, literal
@@ -118,7 +119,9 @@ def _prepared(_: Facts, found: Postgres) -> Iterator[Seen]:
 
 
 def _locks_full(_: Facts, server: Server) -> Iterator[Seen]:
-    lines = [line for line in (*server.log, *cleaning.lines(server.refusal)) if LOCKS_FULL.search(line)]
+    # With a start its table is empty; the log of one that crashes again and again is also of the times before.
+    said = () if looping(server) else server.log
+    lines = [line for line in (*said, *cleaning.lines(server.refusal)) if LOCKS_FULL.search(line)]
     if lines:
         yield Seen(f"the table of locks was full, {len(lines)} times in the last ten minutes", lines[-2:])
 

@@ -102,11 +102,10 @@ class Lent(Stack):
         for known_here in (self.made, self.environments, self.tenants):
             known_here.clear()
         self._let_in()
-        for name in self._names(DATABASES) - self.first_databases:
-            self.sql(f"ALTER DATABASE {sql.identifier(name)} IS_TEMPLATE false", "postgres")
-            self.sql(f"DROP DATABASE {sql.identifier(name)} WITH (FORCE)", "postgres")
-        for name in self._names(ROLES) - self.first_roles:
-            self.sql(f"DROP ROLE {sql.identifier(name)}", "postgres")
+        databases = map(sql.identifier, self._names(DATABASES) - self.first_databases)
+        roles = map(sql.identifier, self._names(ROLES) - self.first_roles)
+        gone = [f"ALTER DATABASE {each} IS_TEMPLATE false;\nDROP DATABASE {each} WITH (FORCE);\n" for each in databases]
+        self.sql("".join([*gone, *(f"DROP ROLE {each};\n" for each in roles)]), "postgres")
         self.sql(f"TRUNCATE {', '.join(self._names(TABLES))}")
         self.redis_admin("FLUSHALL")
         for path in (self.project / "backups").iterdir():

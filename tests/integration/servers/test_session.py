@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from dbserver import execute
 from dbserver.conversation import Conversation
 from dbserver.errors import CommandError
 from dbserver.postgres.convergence import CONFIG_PATH, reload, state
@@ -114,3 +115,11 @@ def test_a_program_that_was_given_up_is_closed_like_any_other_and_gone_in_its_co
     with closing(Conversation(["docker", "exec", "-i", lent.postgres, "cat"])) as conversation:
         assert conversation.ask("anything\n", "END", 0.1).status == 124
     until(lambda: "cat" not in run("docker", "top", lent.postgres, "-o", "pid,args").ok().out.split(), 10)
+
+
+def test_a_program_that_still_says_much_when_it_is_interrupted_comes_to_its_end() -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute.stream(["sh", "-c", "echo first; head -c 1000000 /dev/zero"], interrupt)

@@ -189,6 +189,9 @@ class Process:
     def wait(self) -> None:
         self.waited = True
 
+    def communicate(self) -> None:
+        self.waited = True
+
 
 def test_a_long_program_hands_over_its_lines_and_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "Popen", Process)

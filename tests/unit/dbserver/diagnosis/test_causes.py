@@ -399,7 +399,8 @@ def test_a_server_that_crashes_again_and_again_had_its_port() -> None:
 
 
 def test_a_server_that_crashes_at_each_start_is_not_said_to_refuse_clients() -> None:
-    earlier = (LOG + 'FATAL:  password authentication failed for user "shop"', LOG + "FATAL:  something")
+    refused = (LOG + 'FATAL:  password authentication failed for user "shop"', LOG + "ERROR:  out of shared memory")
+    earlier = (*refused, LOG + "FATAL:  something")
     assert [each.cause for each in findings(looping(*earlier))] == ["container-restarting"]
 
 
