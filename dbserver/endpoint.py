@@ -34,6 +34,11 @@ def context(environment: Mapping[str, str] = os.environ) -> str:
     return "" if name == "default" else name
 
 
+def nowhere(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the name of the context that decides where it has no address, because it is missing or damaged."""
+    return "" if _of_context(environment) else context(environment)
+
+
 def variables() -> dict[str, str]:
     """Return what tells the engine's provider of the daemon and its certificates, where a context decides."""
     name = context()

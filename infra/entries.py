@@ -44,7 +44,9 @@ def _found(settings: Settings, server: Server, *, same_image: bool) -> Found:
     lacking, closed = json.loads(said[0]), json.loads(said[1])
     known = {(entry.database, entry.role): entry.name for entry in registry.parse(said[2])}
     declared = {(entry.database_name, entry.role_name) for entry in entries}
-    gone = [name for names, name in known.items() if names not in declared]
+    # One whose database or role has another name in its entry is still there: it is refused, and not to be dropped.
+    names = {entry.name for entry in entries}
+    gone = [name for pair, name in known.items() if pair not in declared and name not in names]
     strange = [entry for entry in entries if entry.role_name in closed and _by_nobody(entry, known)]
     return Found(
         tuple(map(_declared_no_more, gone)),

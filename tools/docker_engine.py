@@ -55,7 +55,8 @@ class Decision:
 def look(machine: Machine) -> Seen:
     """Ask the engine and look for its programs."""
     client = shutil.which("docker") is not None
-    host = endpoint.address(machine.environment)
+    nowhere = endpoint.nowhere(machine.environment)
+    host = f"context {nowhere} (which has no address)" if nowhere else endpoint.address(machine.environment)
     asked = execute.run(["docker", "version"], check=False, timeout=60) if client else None
     return Seen(
         client=client,

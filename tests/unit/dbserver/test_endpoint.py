@@ -61,6 +61,7 @@ def test_a_context_decides_as_it_does_for_docker_s_own_client(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     assert (endpoint.context(), endpoint.address()) == (name, address)
+    assert endpoint.nowhere() == (name if address == endpoint.SOCKET else "")
     assert inherited.environment("/usr/bin/pulumi", None).get("DOCKER_HOST") == (
         address if name else variables.get("DOCKER_HOST")
     )

@@ -306,6 +306,16 @@ def test_an_entry_is_known_by_its_database_and_role_whatever_its_name(
     assert [text.partition(" is declared")[0] for text in warned] == (["application old"] if kept else [])
 
 
+@pytest.mark.parametrize("names", [{"database": "other"}, {"role": "other"}, {"database": "other", "role": "other"}])
+def test_one_that_is_still_declared_under_another_database_or_role_is_not_said_to_be_gone(
+    fitting: Programs, warned: list[str], names: dict[str, str]
+) -> None:
+    fitting.answer("container inspect", printed(stopped("unit", "running")))
+    fitting.answer("FROM dbserver.application;", said(registered("shop")))
+    preflight.examine(load({"applications": [{"name": "shop", **names}]}))
+    assert warned == []
+
+
 def test_an_application_that_is_declared_no_more_is_named_with_the_way_to_destroy_it(
     fitting: Programs, warned: list[str]
 ) -> None:

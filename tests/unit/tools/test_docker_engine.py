@@ -1,10 +1,12 @@
 """By which way the Docker engine is brought to answer."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tools.docker_engine import Seen, Way, decide, detached_command, fatal_line
+from tests.unit.fakes import Failed, Programs
+from tools.docker_engine import Seen, Way, decide, detached_command, fatal_line, look
 from tools.machine import Machine
 
 ROOT = Machine(environment={}, superuser=True, apt=True, systemd=True)
@@ -43,6 +45,18 @@ def test_a_user_is_told_to_start_it_with_sudo() -> None:
 def test_a_daemon_elsewhere_is_neither_installed_nor_started() -> None:
     decision = decide(replace(STOPPED, host="tcp://elsewhere:2376"), ROOT)
     assert "tcp://elsewhere:2376" in decision.reason
+
+
+def test_the_daemon_of_a_context_that_is_gone_is_not_started_here(
+    tmp_path: Path, programs: Programs
+) -> None:
+    programs.answer("docker version", Failed('Current context "gone" is not found on the file system', 1))
+    here = replace(ROOT, environment={"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "gone"})
+    decision = decide(replace(look(here), client=True, server=True), here)
+    assert decision.way is Way.REPORT
+    assert decision.reason == "the daemon at context gone (which has no address) does not answer"
+    here = replace(here, environment={"DOCKER_CONFIG": str(tmp_path)})
+    assert decide(replace(look(here), client=True, server=True), here).way is Way.SYSTEMD
 
 
 def test_a_detached_daemon_has_a_session_of_its_own() -> None:
