@@ -15,10 +15,12 @@ import redis
 import yaml
 
 from dbserver.applications import on_host
-from dbserver.contract import POSTGRES, REDIS
-from dbserver.redis import limits
+from dbserver.contract import POSTGRES, REDIS, config_directory
+from dbserver.redis import convergence, limits
+from dbserver.redis.server import Server
+from dbserver.settings.model import Redis as Section
 from tests.support.commands import run
-from tests.support.lending import Lent
+from tests.support.lending import ADMIN, Lent
 from tests.support.libraries import NAMES
 
 ROOT = Path(__file__).parents[3]
@@ -99,7 +101,9 @@ def prefixes(house: Lent, name: str) -> tuple[str, ...]:
 def test_a_pattern_of_its_own_channels_is_subscribed_to_only_where_it_stands_in_the_entry(house: Lent) -> None:
     with client(house, "celery") as tenant:
         for pattern in ("celery:*", *entry("celery")["redisChannels"]):
-            tenant.pubsub().execute_command("PSUBSCRIBE", pattern)
+            subscriber = tenant.pubsub()
+            subscriber.psubscribe(pattern)
+            assert (subscriber.get_message(timeout=5) or {})["type"] == "psubscribe", pattern
         for pattern in ("celery:news.*", "*", "rq:*", "celery*"):
             subscriber = tenant.pubsub()
             subscriber.psubscribe(pattern)
@@ -107,8 +111,15 @@ def test_a_pattern_of_its_own_channels_is_subscribed_to_only_where_it_stands_in_
                 subscriber.get_message(timeout=5)
 
 
+def publish(house: Lent, events: str) -> None:
+    """Bring Redis to settings that declare these events, as an update does."""
+    declared = Section.model_validate({**house.config["redis"], "settings": {"notify-keyspace-events": events}})
+    image, directory = house.inspect(house.redis)["Config"]["Image"], config_directory(str(house.data), REDIS)
+    convergence.apply_settings(Server(house.redis, ADMIN), declared.effective_settings, directory, image)
+
+
 def test_an_application_hears_of_its_own_keys_alone_where_events_are_published(house: Lent) -> None:
-    house.redis_admin("CONFIG", "SET", "notify-keyspace-events", limits.events("KEA"))
+    publish(house, "KEA")
     try:
         with client(house, "events") as tenant:
             heard = tenant.pubsub(ignore_subscribe_messages=True)
@@ -124,7 +135,7 @@ def test_an_application_hears_of_its_own_keys_alone_where_events_are_published(h
                     refused.get_message(timeout=5)
         assert house.redis_admin("CONFIG", "GET", "notify-keyspace-events").split()[-1] == limits.events("KEA")
     finally:
-        house.redis_admin("CONFIG", "SET", "notify-keyspace-events", "")
+        publish(house, "")
         house.redis_admin("DEL", "rq:secret", "events:own")
 
 
