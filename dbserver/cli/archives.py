@@ -21,6 +21,7 @@ def archive(stack: str | None, form: str, base_backup: bool) -> None:
     from dbserver.cli import render_archive
 
     known = declared(stack, changing=base_backup)
+    known = running(stack, changing=base_backup) if known.archive else known
     found = act.base_backup(known) if base_backup else act.archive(known)
     show(found, form, render_archive.archive)
 

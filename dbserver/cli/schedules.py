@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dbserver.cli.options import declared, say, show, verb
+from dbserver.cli.options import declared, running, say, show, verb
 from dbserver.errors import UsageError
 
 ACTS = ("show", "install", "remove", "run")
@@ -55,13 +55,13 @@ def _run(known: Any) -> Any:
 
     began, made = datetime.now().astimezone(), 0
     try:
-        declared(known.stack, changing=True)
+        servers = running(known.stack, changing=True)
     except DbServerError as fault:
         return acts.ended(known, began, made, [fault.message])
     failed: list[str] = []
     parts: dict[str, Callable[[], Any]] = {
-        "PostgreSQL": lambda: making.backup_all(known, Wanted("", note=NOTE)),
-        "Redis": lambda: making.backup_redis(known, redis_making.Wanted(note=NOTE)),
+        "PostgreSQL": lambda: making.backup_all(servers, Wanted("", note=NOTE)),
+        "Redis": lambda: making.backup_redis(servers, redis_making.Wanted(note=NOTE)),
     }
     for name, back_up in parts.items():
         try:

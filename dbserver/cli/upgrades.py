@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dbserver.cli.backups import IDENTITY, JOBS
-from dbserver.cli.options import confirmed, declared, disconnect_option, say, show, verb
+from dbserver.cli.options import confirmed, disconnect_option, running, say, show, verb
 from dbserver.contract import POSTGRES
 
 
@@ -42,7 +42,7 @@ def upgrade(
 
     if how["back"] == (to is not None) or (how["back"] and how["rehearse"]):
         raise click.UsageError("--to MAJOR or --rollback: one of them is needed, and not both")
-    known, may = declared(stack, changing=True), act.How(how["disconnect_applications"], how["unrehearsed"])
+    known, may = running(stack, changing=True), act.How(how["disconnect_applications"], how["unrehearsed"])
     if to is None:
         say("what was written since the upgrade will be in the kept directory alone")
         confirmed(server, how["confirm"])

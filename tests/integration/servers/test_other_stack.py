@@ -14,6 +14,8 @@ VERBS = [
     "backup --all", "backup --redis", "prune --all --keep-last 1", "drain shop blue --wait 1s", "drill shop",
     "rollback shop --confirm shop", "restore shop latest --confirm shop", "drop shop --confirm shop",
     "checkpoint shop --colour blue --revision 1", "start",
+    "upgrade postgres --to 18 --rehearse", "upgrade postgres --to 18 --unrehearsed --confirm postgres",
+    "upgrade postgres --rollback --confirm postgres",
 ]  # fmt: skip
 
 
@@ -40,6 +42,13 @@ def test_another_stack_s_servers_are_refused_and_nothing_happens_to_them(two: St
     assert "Traceback" not in done.text
     assert before == (two.ids(), two.started_at(two.postgres), two.started_at(two.redis))
     assert two.sql("SELECT count(*) FROM pg_database WHERE datname = 'shop'") == "1"
+    assert not list((two.project / "backups").glob("*"))
+
+
+def test_a_scheduled_run_backs_up_no_other_stack_s_servers(two: Stack) -> None:
+    done = two.script("dbserver", "schedule", "run", "--stack", f"{two.name}-other")
+    assert done.code == 1, done.text
+    assert f"container {two.postgres} belongs to stack {two.name}" in done.text
     assert not list((two.project / "backups").glob("*"))
 
 

@@ -47,9 +47,7 @@ def test_a_daemon_elsewhere_is_neither_installed_nor_started() -> None:
     assert "tcp://elsewhere:2376" in decision.reason
 
 
-def test_the_daemon_of_a_context_that_is_gone_is_not_started_here(
-    tmp_path: Path, programs: Programs
-) -> None:
+def test_the_daemon_of_a_context_that_is_gone_is_not_started_here(tmp_path: Path, programs: Programs) -> None:
     programs.answer("docker version", Failed('Current context "gone" is not found on the file system', 1))
     here = replace(ROOT, environment={"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "gone"})
     decision = decide(replace(look(here), client=True, server=True), here)
