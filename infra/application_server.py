@@ -17,6 +17,9 @@ from dbserver.postgres import access, scram, server
 from infra.server import Properties, ServerError, patiently
 
 PASSWORD_BYTES = 24
+# What is wrong where a line of access.existing is not t.
+MISSING, UNKNOWN = ("role is missing", "database is missing"), "the registry knows it otherwise"
+STANDING = (*MISSING, "database takes no connections", UNKNOWN)
 DECLARED = (
     "container", "adminUser", "database", "role", "poolSize", "instances", "redisDatabase", "redisPrefix",
     "redisOtherPrefixes", "extensions", "settings", "givenPassword", "passwordVersion", "keepPassword", "drift",
@@ -65,14 +68,14 @@ def differences(props: Properties) -> list[str]:
     """Return what differs from the declaration, in words."""
     running = server.Server(props["container"], props["adminUser"])
     entry = _entry(props)
-    role, database = patiently(running.wait, lambda: running.query(access.existing(entry))).split("|")
-    missing = [text for there, text in ((role, "role is missing"), (database, "database is missing")) if there != "t"]
-    if missing:
-        return missing
+    said = cleaning.lines(patiently(running.wait, lambda: running.query(access.existing(entry, props["adminUser"]))))
+    wrong = [text for there, text in zip(said, STANDING, strict=True) if there != "t"]
+    if wrong and wrong != [UNKNOWN]:  # what follows from it is not told as well
+        return [text for text in wrong if text in MISSING] or wrong
     wanted = access.Access(entry, props["extensions"], props["settings"])
     found = json.loads(running.query(access.differences(wanted), entry.database))
     drift = [str(text) for text in found["drift"]]
-    return drift + _password_drift(props, found["verifier"]) + _place_drift(props)
+    return wrong + drift + _password_drift(props, found["verifier"]) + _place_drift(props)
 
 
 def _password_drift(props: Properties, verifier: str) -> list[str]:

@@ -74,6 +74,7 @@ def grant(access: Access) -> str:
             _settings(application.role, access.settings),
             f"COMMIT;\n\\echo {GRANTED}\n",
             _create_database(application),
+            f"ALTER DATABASE {database} ALLOW_CONNECTIONS true CONNECTION LIMIT -1;\n",
             f"ALTER DATABASE {database} OWNER TO {role};\n",
             f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
             _revoke_foreign_grants(application),
@@ -103,6 +104,7 @@ def differences(access: Access) -> str:
         ("role has other settings", f"SELECT {stored} <> {_setting_array(access.settings)}"),
         ("role is a member of other roles", f"SELECT EXISTS (SELECT FROM pg_auth_members WHERE member = {oid})"),
         ("database has another owner", f"SELECT pg_get_userbyid(datdba) <> {role} {in_databases}"),
+        ("database has a connection limit of its own", f"SELECT datconnlimit <> -1 {in_databases}"),
         ("database is open to everybody", f"SELECT datacl IS NULL {in_databases}"),
         ("schema public has another owner", f"SELECT pg_get_userbyid(nspowner) <> {role} {PUBLIC_SCHEMA}"),
         ("an extension is missing", f"SELECT NOT {_text_array(access.extensions)} <@ {INSTALLED}"),
@@ -117,11 +119,16 @@ def differences(access: Access) -> str:
     )
 
 
-def existing(application: Application) -> str:
-    """Return the query for whether role and database exist: two letters, t or f."""
+def existing(application: Application, admin: str) -> str:
+    """Return the script for psql, in the database postgres, for what can be told without the application's: four lines.
+
+    Each is t or f: whether its role exists, its database, that takes connections, and the registry knows them as it is.
+    """
+    database = f"SELECT FROM pg_database WHERE datname = {literal(application.database)}"
     return (
-        f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(application.role)}),"
-        f" EXISTS (SELECT FROM pg_database WHERE datname = {literal(application.database)});\n"
+        f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(application.role)});\n"
+        f"SELECT EXISTS ({database});\nSELECT EXISTS ({database} AND datallowconn);\n"
+        f"{registry.knows(application, admin)}"
     )
 
 

@@ -55,10 +55,19 @@ LIMITS = asked(
 
 def listed(admin: str) -> str:
     """Return the script for psql in the database postgres: a JSON list of entries, in the order of their names."""
-    rows = f"SELECT coalesce(jsonb_agg({ENTRY} ORDER BY name), '[]') FROM {TABLE};"
+    return _elsewhere(admin, f"SELECT coalesce(jsonb_agg({ENTRY} ORDER BY name), '[]') FROM {TABLE};")
+
+
+def knows(application: Application, admin: str) -> str:
+    """Return the script for psql in the database postgres: t where an application is entered as it is."""
+    entry = f"({ENTRY}) - '{{entry,declared_at}}'::text[] = {literal(json.dumps(asdict(application)))}"
+    return _elsewhere(admin, f"SELECT EXISTS (SELECT FROM {TABLE} WHERE {entry});")
+
+
+def _elsewhere(admin: str, question: str) -> str:
     return (
         f"SELECT EXISTS (SELECT FROM pg_database WHERE datname = {literal(admin)}) AS finished \\gset\n"
-        f"\\if :finished\n{connect(admin)}\n{asked(rows)}\\else\nSELECT '[]';\n\\endif\n"
+        f"\\if :finished\n{connect(admin)}\n{asked(question)}\\else\nSELECT '[]';\n\\endif\n"
     )
 
 

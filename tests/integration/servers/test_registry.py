@@ -8,8 +8,10 @@ import pytest
 
 from dbserver.postgres import registry
 from dbserver.postgres.server import Server
+from infra.application_server import differences
 from tests.support.lending import ADMIN, Lent
 
+ENTRY = {"name": "shop", "poolSize": 3, "instancesPerColour": 2, "redisPrefix": "its:"}
 OLDER = """\
 DROP TABLE dbserver.application;
 CREATE TABLE dbserver.application (
@@ -22,7 +24,7 @@ INSERT INTO dbserver.application VALUES ('shop', 'shop', 'shop', 3, 2, 0, 'its:'
 
 @pytest.fixture
 def shop(lent: Lent) -> Iterator[Lent]:
-    yield lent.admit({"name": "shop", "poolSize": 3, "instancesPerColour": 2, "redisPrefix": "its:"})
+    yield lent.admit(ENTRY)
     Server(lent.postgres, ADMIN).query(f"DROP TABLE dbserver.application;\n{registry.REGISTRY}", ADMIN)
 
 
@@ -48,3 +50,23 @@ def test_a_registry_that_cannot_be_read_is_a_fault_and_no_empty_list(shop: Lent)
     shop.sql("ALTER TABLE dbserver.application DROP COLUMN name")
     tried = shop.script("dbserver", "list")
     assert (tried.code, 'column "name" does not exist' in tried.err) == (1, True), tried.text
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "drift"),
+    [
+        ("ALTER DATABASE shop CONNECTION LIMIT 3", "database has a connection limit of its own"),
+        ("ALTER DATABASE shop ALLOW_CONNECTIONS false", "database takes no connections"),
+        ("UPDATE dbserver.application SET role = 'mallory' WHERE name = 'shop'", "the registry knows it otherwise"),
+        ("UPDATE dbserver.application SET entry = entry || '{\"pool_size\": 99}'", "the registry knows it otherwise"),
+        ("DELETE FROM dbserver.application", "the registry knows it otherwise"),
+    ],
+)
+def test_what_somebody_changed_of_an_application_is_seen_by_the_next_update_and_repaired(
+    shop: Lent, by_hand: str, drift: str
+) -> None:
+    assert differences(shop.made["shop"]) == []
+    shop.sql(by_hand)
+    assert differences(shop.made["shop"]) == [drift]
+    assert shop.change(ENTRY) == []
+    assert differences(shop.made["shop"]) == []

@@ -36,7 +36,7 @@ class Running:
         self.sent: list[tuple[str, str]] = []
         self.fault: DbServerError | None = None
         self.done = GRANTED
-        self.exists = "t|t"
+        self.exists = "t\nt\nt\nt"
         self.found: dict[str, Any] = {"drift": [], "verifier": ""}
         self.verifier = ""
         self.kept: dict[str, list[Passwords]] = {}
@@ -421,16 +421,24 @@ def test_a_renamed_database_or_role_is_refused_in_the_preview_with_the_way(key: 
 @pytest.mark.parametrize(
     ("exists", "missing"),
     [
-        ("f|t", ["role is missing"]), ("t|f", ["database is missing"]),
-        ("f|f", ["role is missing", "database is missing"]),
+        ("f t t f", ["role is missing"]), ("t f f t", ["database is missing"]),
+        ("f f f []", ["role is missing", "database is missing"]),
+        ("t t f t", ["database takes no connections"]),
+        ("t t f f", ["database takes no connections", "the registry knows it otherwise"]),
     ],
 )  # fmt: skip
-def test_what_is_missing_is_seen_without_asking_in_a_database_that_is_not_there(
+def test_what_is_missing_is_seen_without_asking_in_a_database_that_nobody_can_ask_in(
     running: Running, exists: str, missing: list[str]
 ) -> None:
-    running.exists = exists
+    running.exists = exists.replace(" ", "\n")
     assert read() == missing
     assert len(running.sent) == 1
+
+
+@pytest.mark.parametrize("known", ["f", "[]"])
+def test_an_entry_of_the_registry_that_somebody_has_changed_is_told(running: Running, known: str) -> None:
+    running.exists = f"t\nt\nt\n{known}"
+    assert read()[0] == "the registry knows it otherwise"
 
 
 def test_what_differs_is_told_in_words_and_a_changed_password_too(running: Running) -> None:
