@@ -11,7 +11,8 @@ ICONS = {"data at risk": "🛑", "recreate": "🔶", "restart": "🔶", "reload"
 def text(found: Preview) -> str:
     """Return a line a change with its reasons, the dearest first, then what it comes to."""
     lines = [line for change in found.changes for line in _lines(change)]
-    return "\n".join([*lines, *(f"could not find out {what}" for what in found.not_seen), _sum(found)])
+    lines += [f"could not find out {what}" for what in found.not_seen]
+    return "\n".join([*lines, *(f"warning: {each}" for each in found.warnings), _sum(found)])
 
 
 def drift(found: Drift) -> str:
@@ -25,16 +26,14 @@ def drift(found: Drift) -> str:
 def markdown(found: Preview) -> str:
     """Return a comment for a pull request; its first line is the mark by which the next one replaces it."""
     head = [MARK.format(stack=found.stack), f"### Stack `{found.stack}`: {_sum(found)}"]
-    if not found.changes:
-        return "\n".join(head)
+    tail = [f"Could not find out {what}." for what in found.not_seen]
+    tail += [f"- ⚠️ {_escaped(each)}" for each in found.warnings]
     rows = [
         f"| {ICONS[change.cost]} {change.cost} | `{change.name}` | {_cell(change)} | {_away(change) or '-'} |"
         for change in found.changes
     ]
-    tail = [f"Could not find out {what}." for what in found.not_seen]
-    return "\n".join(
-        [*head, "", "| cost | change | what | clients |", "|---|---|---|---|", *rows, *(["", *tail] if tail else [])]
-    )
+    table = ["", "| cost | change | what | clients |", "|---|---|---|---|", *rows] if rows else []
+    return "\n".join([*head, *table, *(["", *tail] if tail else [])])
 
 
 def _lines(change: Change) -> list[str]:
@@ -57,7 +56,11 @@ def _away(change: Change) -> str:
 
 def _cell(change: Change) -> str:
     parts = [change.what, *change.details, *([f"**allowed**: {change.allowed}"] if change.allowed else [])]
-    return "<br>".join(part.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|") for part in parts)
+    return "<br>".join(map(_escaped, parts))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _sum(found: Preview) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dbserver import contract
-from dbserver.cleaning import clean
+from dbserver.cleaning import clean, one_line
 from dbserver.errors import UsageError
 from dbserver.preview.steps import CREATE, OWN, REPLACE, Digest, Step
 from dbserver.results.preview import Change, Preview
@@ -107,7 +107,8 @@ def judge(facts: Facts, rules: Sequence[Rule], allowed: Mapping[str, str]) -> Pr
     ]
     found.sort(key=lambda change: (-COSTS.index(change.cost), change.name))
     cost = max((change.cost for change in found), key=COSTS.index, default=NOTHING)
-    return Preview(facts.digest.stack, cost, tuple(found), facts.live.not_seen)
+    warnings = tuple(map(one_line, facts.digest.warnings))
+    return Preview(facts.digest.stack, cost, tuple(found), facts.live.not_seen, warnings)
 
 
 def _type(step: Step) -> str:

@@ -1,7 +1,7 @@
 """What `pulumi preview --json` printed: one step a resource, with its inputs before and after."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,11 +46,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Digest:
-    """A whole preview. `errors` are why it did not come to its end."""
+    """A whole preview. `errors` are why it did not come to its end, `warnings` what the program tells besides."""
 
     stack: str
     steps: tuple[Step, ...]
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def parse(text: str) -> Digest:
@@ -73,7 +74,8 @@ def parse(text: str) -> Digest:
     return Digest(
         stack="".join(stacks),
         steps=tuple(_step(urn, several) for urn, several in grouped.items()),
-        errors=tuple(_errors(diagnostics or [])),
+        errors=_said(diagnostics or [], "error"),
+        warnings=_said(diagnostics or [], "warning"),
     )
 
 
@@ -118,7 +120,7 @@ def _state(several: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]
     return {}
 
 
-def _errors(diagnostics: Sequence[Any]) -> Iterator[str]:
-    for said in diagnostics:
-        if isinstance(said, dict) and said.get("severity") == "error":
-            yield str(said.get("message", "")).strip()
+def _said(diagnostics: Sequence[Any], severity: str) -> tuple[str, ...]:
+    """Return what was told with this severity, once each."""
+    told = [each for each in diagnostics if isinstance(each, dict) and each.get("severity") == severity]
+    return tuple(dict.fromkeys(str(each.get("message", "")).strip() for each in told))

@@ -28,12 +28,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """Every change of a preview, the dearest first, and the dearest cost. `not_seen` is what did not tell."""
+    """Every change of a preview, the dearest first, and the dearest cost. `not_seen` is what did not tell.
+
+    `warnings` are what the program says besides, such as what the update may fail by.
+    """
 
     stack: str
     cost: str
     changes: tuple[Change, ...]
     not_seen: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def at_risk(self) -> tuple[Change, ...]:

@@ -146,6 +146,25 @@ def test_a_comment_without_changes_is_short(run: Run, capsys: Output, tmp_path: 
     assert capsys.readouterr().out.splitlines()[1:] == ["### Stack `prod`: nothing changes"]
 
 
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_what_the_program_warns_of_is_told_once_and_breaks_no_comment(
+    run: Run, capsys: Output, tmp_path: Path, form: str
+) -> None:
+    warning = {"severity": "warning", "message": "role <b> exists with a password\n| that nobody may know\n"}
+    content = {"steps": [step("same", "postgres", container(), container())], "diagnostics": [warning, warning]}
+    file = tmp_path / "preview.json"
+    file.write_text(json.dumps(content))
+    assert run("guard", str(file), "--format", form) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("exists with a password") == 1
+    if form == "text":
+        assert shown.splitlines()[-2:] == [
+            "warning: role <b> exists with a password | that nobody may know", "nothing changes",
+        ]  # fmt: skip
+    else:
+        assert shown.splitlines()[-1] == "- ⚠️ role &lt;b> exists with a password \\| that nobody may know"
+
+
 def test_what_no_server_told_is_said(run: Run, capsys: Output, tmp_path: Path) -> None:
     assert run("guard", given(tmp_path, settings("postgres", {}, {"work_mem": "1MB"}))) == 0
     assert (

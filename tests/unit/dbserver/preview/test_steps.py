@@ -54,6 +54,7 @@ def test_a_preview_that_only_failed_has_its_errors_and_no_others() -> None:
     ]  # fmt: skip
     found = parse(json.dumps({"diagnostics": said}))
     assert (found.stack, found.steps, found.errors) == ("", (), ("it does not fit", ""))
+    assert found.warnings == ("never mind",)
 
 
 def test_a_step_is_named_by_its_urn_and_a_name_may_hold_colons() -> None:
