@@ -6,7 +6,9 @@ from types import FrameType
 
 import click
 
-from dbserver.cli import (  # noqa: F401  importing them adds their verbs
+from dbserver.cli.failing import fail, unexpected
+from dbserver.cli.options import commands
+from dbserver.cli.verbs import (  # noqa: F401  importing them adds their verbs
     adoption,
     applications,
     archives,
@@ -20,8 +22,6 @@ from dbserver.cli import (  # noqa: F401  importing them adds their verbs
     statements,
     upgrades,
 )
-from dbserver.cli.failing import fail, unexpected
-from dbserver.cli.options import commands
 from dbserver.errors import DbServerError, Exit, UsageError
 
 

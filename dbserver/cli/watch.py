@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dbserver import contract
-from dbserver.cli import render_status
+from dbserver.cli.render import status as render_status
 from dbserver.errors import DbServerError
 from dbserver.results.status import PostgresUse, ServerStatus, Status
 from dbserver.units import size

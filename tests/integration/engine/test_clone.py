@@ -12,7 +12,7 @@ import click
 import pytest
 import yaml
 
-from dbserver.cli import servers
+from dbserver.cli.verbs import servers
 from tests.support.commands import Ran, run
 from tests.support.project import ROOT, original
 from tests.support.stack import Stack

@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dbserver.cli import environment
+from dbserver.cli.render import environment
 from tests.support.commands import run
 from tests.support.dotenv import HOSTILE, READABLE, named
 from tests.support.lending import Lent

@@ -12,7 +12,7 @@ from dbserver.actions import applications
 from dbserver.backups import making
 from dbserver.backups.making import Wanted
 from dbserver.backups.store import Backup, Store
-from dbserver.cli import render_applications
+from dbserver.cli.render import applications as render_applications
 from dbserver.docker import passwords
 from dbserver.engine import command
 from dbserver.errors import CommandError, DbServerError, LockedError, NotRunningError, RefusedError, UsageError

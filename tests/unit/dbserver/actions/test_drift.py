@@ -9,7 +9,7 @@ from dbserver.engine import command
 from dbserver.results.archive import Archive
 from dbserver.results.status import ServerStatus, Status
 from tests.unit.dbserver.actions.test_verbs import DECLARED
-from tests.unit.dbserver.cli.test_render import MISSING, server
+from tests.unit.dbserver.cli.render.test_servers import MISSING, server
 from tests.unit.dbserver.preview.made import step, text
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dbserver.actions.top import top
-from dbserver.cli import render_statements
+from dbserver.cli.render import statements as render_statements
 from dbserver.errors import UsageError
 from dbserver.results.statements import Statement, Top
 from tests.unit.dbserver.actions.test_applications import OTHER, ROW

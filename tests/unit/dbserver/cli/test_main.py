@@ -16,13 +16,15 @@ import yaml
 
 from dbserver import declared, errors
 from dbserver.actions import applications
-from dbserver.cli import failing, options, render_status, servers, watch
+from dbserver.cli import failing, options, watch
 from dbserver.cli import main as cli
+from dbserver.cli.render import status as render_status
+from dbserver.cli.verbs import servers
 from dbserver.results.applications import ApplicationInfo, Applications, Doomed, Dropped, Environment
 from dbserver.results.servers import Started, Stopped
 from dbserver.results.status import Status
 from tests.support import faulty
-from tests.unit.dbserver.cli.test_render import MISSING, server
+from tests.unit.dbserver.cli.render.test_servers import MISSING, server
 
 VERBS = ("start", "stop", "status")
 WELL, DOWN = Status("unit", (server(),)), Status("unit", (server(), MISSING))

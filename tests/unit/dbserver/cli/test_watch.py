@@ -10,8 +10,8 @@ from dbserver.cli import watch
 from dbserver.cli.watch import History
 from dbserver.errors import NotRunningError
 from dbserver.results.status import PostgresUse, Status
-from tests.unit.dbserver.cli.test_render import MISSING
-from tests.unit.dbserver.cli.test_render_status import BOTH, postgres, redis
+from tests.unit.dbserver.cli.render.test_servers import MISSING
+from tests.unit.dbserver.cli.render.test_status import BOTH, postgres, redis
 
 
 def sample(connections: int = 4, transactions: int = 1000) -> Status:

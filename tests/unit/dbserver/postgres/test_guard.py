@@ -22,7 +22,7 @@ def constants(path: Path) -> set[str]:
 def test_sql_goes_to_a_database_through_the_guarded_session_alone() -> None:
     makers = {str(path.relative_to(ROOT)) for path in MODULES if CLIENTS & constants(path)}
     # In the names of verbs, of commands that a person is told, and of programs whose faults are read.
-    assert makers - MAKERS <= {"dbserver/cli/applications.py", "dbserver/actions/shells.py"}
+    assert makers - MAKERS <= {"dbserver/cli/verbs/applications.py", "dbserver/actions/shells.py"}
 
 
 def test_a_session_begins_with_what_the_server_s_version_knows() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbserver.cli import render_preview
+from dbserver.cli.render import preview as render_preview
 from dbserver.preview.rule import APPLICATION, COSTS, RISK, SERVER_OF, USERS, Facts, Live, judge
 from dbserver.preview.rules import RULES
 from dbserver.preview.steps import KINDS, parse

@@ -1,0 +1,1 @@
+"""Results as text, by noun. Pure: a result in, text out."""
