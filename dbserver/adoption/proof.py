@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dbserver import execute
 from dbserver.adoption.found import Installation, count
 from dbserver.backups import filling
 from dbserver.backups.store import Backup
 from dbserver.errors import DbServerError
-from dbserver.postgres import adoption
+from dbserver.postgres import adoption, commands
 from dbserver.postgres.server import Server
 from dbserver.redis.settings import persistence_of
 from dbserver.results.adoption import ProvedDatabase
@@ -50,7 +51,7 @@ def prove(server: Server, known: Mapping[str, Any]) -> tuple[ProvedDatabase, ...
     for database, tables in known["databases"].items():
         rows = {".".join(name): number for name, number in filling.count(server, database).items() if _of_users(name)}
         faults += [f"{database} lacks {table}" for table in tables if table not in rows]
-        faults += _login(server, known["owners"][database], database)
+        faults += kept_out(server, known["owners"][database], database)
         proved.append(ProvedDatabase(database, len(rows), sum(tables.values()), sum(rows.values())))
     if faults:
         raise DbServerError(f"something is missing: {'; '.join(faults)}", "the backups were made before")
@@ -82,7 +83,10 @@ def _identity(told: Mapping[str, Any], known: Mapping[str, Any], admin: str) -> 
             yield f"role {name} has another password"
 
 
-def _login(server: Server, owner: str, database: str) -> list[str]:
-    """Come in as the owner: through the socket, which asks for no password, but for the right to."""
-    done = Server(server.container, owner).attempt("SELECT 1;\n", database)
+def kept_out(server: Server, owner: str, database: str) -> list[str]:
+    """Return what keeps an owner out of its database: the socket asks for no password, but for the right to come in.
+
+    By a psql of its own: the administrator's waits in a database that is closed to an owner.
+    """
+    done = execute.run(commands.psql(server.container, owner, database), stdin="SELECT 1;\n", check=False)
     return [] if done.stdout.strip() == "1" else [f"{owner} does not come into {database}: {done.output}"]

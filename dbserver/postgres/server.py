@@ -14,7 +14,7 @@ from dbserver.readiness import wait_until
 
 @dataclass(frozen=True)
 class Server:
-    """One PostgreSQL container and its administrator."""
+    """One PostgreSQL container and its administrator. For nobody else: its psql waits in a database closed to them."""
 
     container: str
     admin: str

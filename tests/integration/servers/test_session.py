@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from dbserver import execute
+from dbserver.adoption.proof import kept_out
 from dbserver.conversation import Conversation
 from dbserver.errors import CommandError
 from dbserver.postgres.convergence import CONFIG_PATH, reload, state
@@ -74,6 +75,15 @@ def test_what_is_declared_of_what_our_sessions_begin_with_is_seen_as_it_is_for_o
     assert {each["file"] for each in declared.values()} == {CONFIG_PATH}
     assert (overridden["overridden"], overridden["settings"]["lock_timeout"]["value"]) == (["lock_timeout"], "8s")
     assert state(server, OTHERS) == before
+
+
+def test_an_owner_comes_into_its_database_and_into_no_other(lent: Lent) -> None:
+    lent.admit({"name": "shop", "poolSize": 1}, {"name": "blog", "poolSize": 1})
+    server = Server(lent.postgres, ADMIN)
+    assert kept_out(server, "shop", "shop") == []
+    (refused,) = kept_out(server, "shop", "blog")
+    assert "shop does not come into blog" in refused
+    assert "permission denied" in refused
 
 
 def test_a_script_leaves_nothing_to_the_next_one(lent: Lent) -> None:
