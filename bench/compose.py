@@ -69,15 +69,16 @@ class Compose:
         self.file = servers.directory / contract.COMPOSE_FILE
         self.content = document(yaml.safe_load(rendered.read_text()), servers)
         self.file.write_text(yaml.safe_dump(self.content, sort_keys=False))
+        mounts = [Path(each["source"]) for service in self.content["services"].values() for each in service["volumes"]]
+        # As they are now: ours are made anew in every round.
+        self.directories = {each: (servers.like / each.relative_to(servers.directory)).stat() for each in mounts}
 
     def make_directories(self) -> None:
         """Make what the file mounts and is not there; its owners are as ours."""
-        for service in self.content["services"].values():
-            for directory in (Path(each["source"]) for each in service["volumes"]):
-                like = (self.servers.like / directory.relative_to(self.servers.directory)).stat()
-                directory.mkdir(parents=True, exist_ok=True)
-                os.chown(directory, like.st_uid, like.st_gid)
-                directory.chmod(like.st_mode & 0o777)
+        for directory, like in self.directories.items():
+            directory.mkdir(parents=True, exist_ok=True)
+            os.chown(directory, like.st_uid, like.st_gid)
+            directory.chmod(like.st_mode & 0o777)
 
     def argv(self, *arguments: str) -> list[str]:
         """Return the command."""

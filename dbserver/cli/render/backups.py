@@ -19,6 +19,7 @@ from dbserver.results.schedule import Schedule
 from dbserver.units import duration, size
 
 SHOWN_LOSSES = 10
+NOT_SCHEDULED = 'nothing is scheduled; ./scripts/dbserver schedule install "daily 03:30" does it'
 
 
 def backed_up(result: BackedUp) -> str:
@@ -59,9 +60,8 @@ def drilled(result: Drilled) -> str:
 
 def schedule(result: Schedule) -> str:
     """Return the schedule, its next run, its last result."""
-    if not result.fields:
-        return 'nothing is scheduled; ./scripts/dbserver schedule install "daily 03:30" does it'
-    lines = [f"{result.meaning} ({result.fields}) by {result.mechanism}, next {result.following[:16]}"]
+    known = f"{result.meaning} ({result.fields}) by {result.mechanism}, next {result.following[:16]}"
+    lines = [known if result.fields else NOT_SCHEDULED]
     if result.last:
         failed = "; ".join(result.last.failed)
         end = f"FAILED: {failed}" if failed else f"{result.last.made} backups made"
