@@ -72,6 +72,9 @@ Every stack but `dev` counts as production.
 - **Whether a setting takes a restart**: from `pg_settings` of the running server; without one, from a table of
   PostgreSQL 17 and 18. A setting of an extension is then said to be unknown.
 
+What the program warns of is said too (`warnings`): a role whose password this stack may not know, for instance, by
+which the update may fail; it is no cost of its own.
+
 What could not be found out is said (`not_seen`), and judged by the dearer of what it may be. `guard` asks the servers
 through the Docker daemon where it runs (`DOCKER_HOST`); without one it judges by the file alone. Passwords are shown by
 nobody: the engine prints them as `[secret]`, so that a new one is seen as a change without details.
