@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from bench import adopt, applications, archive, backups, guard, operations, report, start, status
+from bench import adopt, applications, archive, backups, guard, operations, reload, report, start, status
 from bench.commands import MeasurementError
 from bench.figures import Table
 from dbserver.errors import DbServerError
@@ -22,6 +22,7 @@ BENCHES: Mapping[str, Callable[[int], list[Table]]] = {
     "applications": applications.measure,
     "status": status.measure,
     "operations": operations.measure,
+    "reload": reload.measure,
     "guard": guard.measure,
     "adopt": adopt.measure,
 }

@@ -68,10 +68,14 @@ class Compose:
         servers.directory.mkdir(parents=True)
         self.file = servers.directory / contract.COMPOSE_FILE
         self.content = document(yaml.safe_load(rendered.read_text()), servers)
-        self.file.write_text(yaml.safe_dump(self.content, sort_keys=False))
+        self.write()
         mounts = [Path(each["source"]) for service in self.content["services"].values() for each in service["volumes"]]
         # As they are now: ours are made anew in every round.
         self.directories = {each: (servers.like / each.relative_to(servers.directory)).stat() for each in mounts}
+
+    def write(self) -> None:
+        """Write the file of what it shall hold."""
+        self.file.write_text(yaml.safe_dump(self.content, sort_keys=False))
 
     def make_directories(self) -> None:
         """Make what the file mounts and is not there; its owners are as ours."""
