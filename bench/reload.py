@@ -13,10 +13,10 @@ from dbserver import contract, gap
 from dbserver.readiness import READY_SECONDS
 
 # In PostgreSQL's and in Redis' spelling; both are taken at a reload.
-SETTINGS = {contract.POSTGRES: "work_mem", contract.REDIS: "maxmemory-samples"}
-VALUES = {contract.POSTGRES: "{}MB", contract.REDIS: "{}"}
+SETTINGS = {contract.POSTGRES: "work_mem", contract.REDIS: "timeout"}
+VALUES = {contract.POSTGRES: "{}MB", contract.REDIS: "{}00"}
 NOTE = (
-    "One new value for each server: `work_mem` and `maxmemory-samples`, in our configuration and `start.sh`; in the"
+    "One new value for each server: `work_mem` and `timeout`, in our configuration and `start.sh`; in the"
     " file of compose as arguments of the commands, and `docker compose up -d`. A client connects anew every 10 ms, the"
     " same on both sides: attempts without an answer, and the longest time from one answer to the next. Ours stay the"
     " same containers."
